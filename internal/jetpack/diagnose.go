@@ -103,7 +103,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 		steps   func(context.Context)
 	}{
 		{SectionWayIn, r.wayIn}, {SectionXMLRPC, r.endpoint}, {SectionJetpack, r.calls},
-		{SectionMetadata, r.metadata}, {SectionSync, r.sync},
+		{SectionMetadata, r.metadata}, {SectionSync, r.sync}, {SectionSync, r.modules},
 	} {
 		r.section = s.section
 		s.steps(ctx)

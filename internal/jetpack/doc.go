@@ -6,7 +6,7 @@
 //	endpoint.go  2 xmlrpc.php, its detour, the REST API, RSD
 //	calls.go     3 Jetpack's answers, unsigned and signed; the site's clock
 //	metadata.go  4 what WordPress.com knows about the site
-//	sync.go      5 the sync queue
+//	sync.go      5 the site's own view: synchronisation, WP-Cron, modules
 //	logs.go      6 the server's logs
 //
 // finding.go defines the result, and cause.go picks the most likely cause. Connections go

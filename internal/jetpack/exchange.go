@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
@@ -152,7 +153,7 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
 	out := reply{Answer: block.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, took: e.now().Sub(start)}
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+	if date, ok := dateOf(resp.Header); ok {
 		// A Date is truncated to the second, so the clock was half a second ahead on average.
 		out.clock, out.hasClock = date.Add(time.Second/2).Sub(start.Add(out.took/2)), true
 	}
@@ -160,6 +161,17 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 		return broken(err, out.took), nil
 	}
 	return out, nil
+}
+
+// dateOf returns the Date of an answer. PHP writes its zone as a number, as XML-RPC answers of
+// WordPress have it.
+func dateOf(h http.Header) (time.Time, bool) {
+	text := h.Get("Date")
+	if date, err := http.ParseTime(text); err == nil {
+		return date, true
+	}
+	date, err := mail.ParseDate(text)
+	return date, err == nil
 }
 
 // pin makes the engine probe a new host, so that its address policy applies.

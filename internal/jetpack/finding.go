@@ -44,7 +44,7 @@ func (s Section) String() string {
 	case SectionMetadata:
 		return "What WordPress.com knows"
 	case SectionSync:
-		return "The sync queue"
+		return "The site's own view"
 	case SectionLogs:
 		return "The server's logs"
 	}

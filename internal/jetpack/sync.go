@@ -1,48 +1,50 @@
 package jetpack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/jetpack/block"
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
 	"github.com/Automattic/jetmon/internal/jetpack/syncqueue"
 )
 
 // The steps of section 5.
 const (
-	checkSyncHealth = "sync_health"
-	checkSyncQueue  = "sync_queue"
-	checkSyncLock   = "sync_lock"
+	checkSyncAllowed = "sync_allowed"
+	checkSyncHealth  = "sync_health"
+	checkSyncQueue   = "sync_queue"
+	checkSyncLock    = "sync_lock"
+	checkSyncSender  = "sync_sender"
+	checkFullSync    = "full_sync"
+	checkCron        = "wp_cron"
 )
 
-// When a queue deserves a warning: far below Jetpack's own limits, but beyond any healthy
-// site.
+// When the synchronisation deserves a warning: far below Jetpack's own limits, but beyond
+// any healthy site.
 const (
 	warnLag  = 15 * time.Minute
 	warnSize = 1000
+	// warnWait is how long WordPress.com may ask the sender to wait, and warnThrottle how far
+	// the sender itself may put off its next turn.
+	warnWait, warnThrottle = time.Hour, 15 * time.Minute
+	// warnCron is how late a task may be on a site without visitors; ours are some.
+	warnCron = time.Hour
+	// stuckAfter is how long a full sync may take while nothing is sent.
+	stuckAfter = 6 * time.Hour
 )
 
-// syncStatus is the relevant part of /jetpack/v4/sync/status. PHP sends numbers as numbers
-// or as strings.
-type syncStatus struct {
-	Size  any `json:"queue_size"`
-	Lag   any `json:"queue_lag"`
-	Debug struct {
-		Health string         `json:"sync_health"`
-		Locks  map[string]any `json:"sync_locks"`
-	} `json:"debug_details"`
-}
-
-// sync reads the state of the sync queue. It only reads: /sync/health accepts only POST,
-// which sets it, so sync takes the health from /sync/status.
+// sync reads the site's own view of its synchronisation. It only reads, and asks the site
+// not to send because of the call: /sync/health can only be set, and is not asked.
 func (r *run) sync(ctx context.Context) {
-	all := []string{checkSyncHealth, checkSyncQueue, checkSyncLock}
+	rest := []string{checkSyncHealth, checkSyncQueue, checkSyncLock, checkSyncSender, checkFullSync, checkCron}
+	all := append([]string{checkSyncAllowed}, rest...)
 	switch {
 	case r.target.Blog.IsZero():
 		r.skipAll("no blog token is given", all...)
@@ -51,128 +53,222 @@ func (r *run) sync(ctx context.Context) {
 		r.skipAll("the REST API does not offer jetpack/v4", all...)
 		return
 	}
-	got, err := r.signedGet(ctx, "jetpack/v4/sync/status", "fields=debug_details")
+	got, err := r.signedGet(ctx, r.target.Blog, "jetpack/v4/sync/status", "fields=debug_details")
+	if err == nil && len(got.Body) >= maxBody {
+		// The log of errors has whole pages of others in it; the rest is small.
+		got, err = r.signedGet(ctx, r.target.Blog, "jetpack/v4/sync/status", "")
+	}
 	if err != nil {
 		r.skipAll(err.Error(), all...)
 		return
 	}
-	var s syncStatus
-	if got.failure != "" || got.Status != http.StatusOK || json.Unmarshal(got.Body, &s) != nil {
+	s := syncState{now: r.siteNow()}
+	if got.failure != "" || got.Status != http.StatusOK || json.Unmarshal(got.Body, &s) != nil || s.Size == nil {
 		r.refusedSync(got)
-		r.skipAll("the state of the queue is not known", checkSyncQueue, checkSyncLock)
+		r.skipAll("the state of the queue is not known", rest...)
 		return
 	}
-	r.syncHealth(s.Debug.Health)
-	r.syncQueue(s)
-	r.syncLock(s)
+	r.syncSettings(ctx, &s)
+	allowed, sender, cron := s.allowed(), s.sender(), s.cron()
+	// The first of them that is at fault explains the queue as well.
+	for _, v := range []view{allowed, sender, cron} {
+		if v.cause != "" && syncCause(v.cause).Weight < cause.Minor && s.reason == "" {
+			s.reason = v.cause
+		}
+	}
+	r.say(checkSyncAllowed, allowed)
+	r.say(checkSyncHealth, s.health())
+	r.say(checkSyncQueue, s.length())
+	r.say(checkSyncLock, s.lock())
+	r.say(checkSyncSender, sender)
+	r.say(checkFullSync, s.full())
+	r.say(checkCron, cron)
 }
 
-func (r *run) signedGet(ctx context.Context, path, query string) (reply, error) {
-	to := r.api + path + "?" + query + "&_for=jetpack"
-	if strings.Contains(r.api, "?") {
-		to = r.api + path + "&" + query + "&_for=jetpack"
+// view is what the state of the synchronisation says about one step.
+type view struct {
+	verdict Verdict
+	// cause is empty when nothing is wrong.
+	cause, seen string
+}
+
+func passed(seen string) view        { return view{verdict: Pass, seen: seen} }
+func unsaid() view                   { return view{verdict: Skipped, seen: "the site does not say"} }
+func warned(cause, seen string) view { return view{Warn, cause, seen} }
+func failed(cause, seen string) view { return view{Fail, cause, seen} }
+
+// say adds a view as the finding of a step.
+func (r *run) say(check string, v view) {
+	if v.cause == "" {
+		r.add(Finding{Check: check, Verdict: v.verdict, Seen: v.seen})
+		return
 	}
-	signed, err := r.target.Blog.SignQuery(signature.Call{Method: http.MethodGet, URL: to, Time: r.now()})
+	r.show(check, v.verdict, syncCause(v.cause), v.seen)
+}
+
+// siteNow is the time by the site's clock.
+func (r *run) siteNow() time.Time {
+	if r.hasClock {
+		return r.now().Add(r.clock)
+	}
+	return r.now()
+}
+
+// syncSettings asks for the settings, which the status does not tell. Without an answer they
+// stay unknown.
+func (r *run) syncSettings(ctx context.Context, s *syncState) {
+	got, err := r.signedGet(ctx, r.target.Blog, "jetpack/v4/sync/settings", "_fields=sync_sender_enabled,full_sync_sender_enabled,sync_via_cron,checksum_disable")
+	if err != nil || got.failure != "" || got.Status != http.StatusOK {
+		return
+	}
+	_ = json.Unmarshal(got.Body, &s.settings) // unknown, then
+}
+
+func (r *run) signedGet(ctx context.Context, token signature.Credential, path, query string) (reply, error) {
+	mark := "?"
+	if strings.Contains(r.api, "?") {
+		mark = "&"
+	}
+	to := r.api + path + mark + "_for=jetpack&jetpack_sync_read_only=1"
+	if query != "" {
+		to += "&" + query
+	}
+	signed, err := token.SignQuery(signature.Call{Method: http.MethodGet, URL: to, Time: r.now()})
 	if err != nil {
 		return reply{}, err
 	}
 	return r.send(ctx, request{method: http.MethodGet, url: signed})
 }
 
+// refusedSync adds the finding about an answer that is not the state.
 func (r *run) refusedSync(got reply) {
 	var e struct{ Code, Message string }
-	f := Finding{Check: checkSyncHealth, Verdict: Fail, Cause: "sync_unreadable", Seen: "GET sync/status: " + got.seen(),
-		Means: "The state of the sync queue cannot be read.", Do: "Look for a plugin or rule that blocks /wp-json for callers without a login."}
-	if got.failure != "" {
+	c, seen := syncCause(syncUnreadable), "GET sync/status: "+got.seen()
+	switch {
+	case got.failure != "":
 		v := block.Of(got.failure)
-		f.Cause, f.Means, f.Do = string(v.Kind), v.Means, v.Do
-	} else if json.Unmarshal(got.Body, &e) == nil && e.Code != "" {
-		f.Cause = quote(e.Code)
-		f.Seen = fmt.Sprintf("GET sync/status: %d %s: %s", got.Status, quote(e.Code), quote(e.Message))
-		if strings.HasPrefix(e.Code, "rest_invalid") {
+		c = cause.Cause{Name: string(v.Kind), Means: v.Means, Owner: v.Do}
+	case json.Unmarshal(got.Body, &e) == nil && e.Code != "":
+		seen = fmt.Sprintf("GET sync/status: %d %s: %s", got.Status, quote(e.Code), quote(e.Message))
+		switch {
+		case strings.HasPrefix(e.Code, "rest_invalid_"):
 			advice := (&signature.Error{Code: signature.Code(e.Code), Message: e.Message}).Explain()
-			f.Means, f.Do = advice.Means, advice.Do
+			c = cause.Cause{Name: quote(e.Code), Means: advice.Means, Owner: advice.Do}
+		case e.Code == "invalid_user_permission_sync":
+			c = syncCause(syncUnsigned)
 		}
 	}
-	r.add(f)
+	r.show(checkSyncAllowed, Fail, c, seen)
 }
 
-func (r *run) syncHealth(state string) {
-	f := Finding{Check: checkSyncHealth, Verdict: Pass, Seen: "the site says " + quote(state)}
-	switch state {
+// allowed tells whether the site may synchronise, and with all its parts.
+func (s *syncState) allowed() view {
+	d := s.Debug
+	switch {
+	case d.Allowed == nil:
+		return unsaid()
+	case *d.Allowed:
+		return s.parts()
+	case isOn(d.SafeMode), isOn(d.Staging):
+		return failed(syncCrisis, "sync_allowed: false, in_safe_mode: true")
+	case isOn(d.Offline):
+		return failed(syncOffline, "sync_allowed: false, is_offline_mode: true")
+	case isOn(d.NetworkOff):
+		return failed(syncOffNetwork, "sync_allowed: false, jetpack_sync_network_disable: 1")
+	case d.Enabled != nil && !*d.Enabled:
+		return failed(syncOff, "sync_allowed: false, jetpack_sync_disable: 1")
+	}
+	return failed(syncForbidden, "sync_allowed: false, without a reason")
+}
+
+// parts tells which parts of the synchronisation are switched off.
+func (s *syncState) parts() view {
+	off := func(setting any) bool { return setting != nil && !isOn(setting) }
+	switch {
+	case off(s.settings.Sender):
+		return failed(syncSenderOff, "sync_allowed: true, sync_sender_enabled: 0")
+	case off(s.settings.FullSender):
+		return warned(syncFullOff, "sync_allowed: true, full_sync_sender_enabled: 0")
+	case off(s.settings.ByCron):
+		return warned(syncByCronOff, "sync_allowed: true, sync_via_cron: 0")
+	case isOn(s.settings.ChecksumsOff):
+		return warned(syncChecksumsOff, "sync_allowed: true, checksum_disable: 1")
+	}
+	return passed("the site may synchronise")
+}
+
+// health tells what WordPress.com has recorded on the site about its copy.
+func (s *syncState) health() view {
+	seen := "the site says " + quote(s.Debug.Health)
+	switch s.Debug.Health {
 	case "in_sync":
+		return passed(seen)
 	case "":
-		f.Verdict, f.Seen = Skipped, "the site does not say"
+		return unsaid()
 	case "out_of_sync":
-		f.Verdict, f.Cause = Warn, "out_of_sync"
-		f.Means = "WordPress.com's copy of the site differs from the site."
-		f.Do = "Start a full sync (Jetpack debugger, or wp jetpack sync start), and check that it ends."
+		return warned(syncOutOfSync, seen)
 	case "disabled":
-		f.Verdict, f.Cause = Warn, "sync_disabled"
-		f.Means = "Jetpack Sync is off: WordPress.com does not learn about changes."
-		f.Do = "Turn it on again (option jetpack_sync_settings_disable, filter jetpack_sync_sender_should_load)."
-	default:
-		f.Verdict = Skipped
+		if s.Debug.Allowed == nil || *s.Debug.Allowed {
+			return warned(syncOutOfSync, seen+", although it may synchronise again")
+		}
 	}
-	r.add(f)
+	return view{verdict: Skipped, seen: seen}
 }
 
-func (r *run) syncQueue(s syncStatus) {
-	size, okSize := number(s.Size)
-	seconds, okLag := number(s.Lag)
-	if !okSize || !okLag {
-		r.skip(checkSyncQueue, "the site does not say how long the queue is")
-		return
+// length tells how long the queue is.
+func (s *syncState) length() view {
+	size, lag, ok := s.queue()
+	if !ok {
+		return unsaid()
 	}
-	lag := time.Duration(seconds * float64(time.Second)).Round(time.Second)
-	f := Finding{Check: checkSyncQueue, Verdict: Pass, Seen: fmt.Sprintf("%.0f items, the oldest waiting for %s", size, lag),
-		Do: "Run WP-Cron from the system (DISABLE_WP_CRON and a crontab), look for slow requests to WordPress.com, and empty the queue by wp jetpack sync start."}
+	seen := fmt.Sprintf("%s, the oldest waiting for %s", count(size, "item"), lag)
 	switch {
 	case size > syncqueue.MaxItems && lag > syncqueue.MaxLag:
-		f.Verdict, f.Cause = Fail, "sync_queue_full"
-		f.Means = fmt.Sprintf("The queue is over %d items and %s behind: Jetpack accepts no more changes.", syncqueue.MaxItems, syncqueue.MaxLag)
+		return failed(cmp.Or(s.reason, syncFull), seen+": the queue takes in no more")
 	case lag > warnLag || size > warnSize && lag > time.Minute:
-		f.Verdict, f.Cause = Warn, "sync_behind"
-		f.Means = "Changes reach WordPress.com late: the sender does not keep up, or does not run."
-	default:
-		f.Do = ""
+		return warned(cmp.Or(s.reason, syncBehind), seen)
 	}
-	r.add(f)
+	return passed(seen)
 }
 
-// syncLock adds the finding about the queue's lock. Holding it for a moment is normal.
-func (r *run) syncLock(s syncStatus) {
+// lock tells whether the queue's lock is held. Holding it while items go out is normal.
+func (s *syncState) lock() view {
 	held := ""
 	for _, queue := range []string{"sync", "full_sync"} {
-		if on, _ := s.Debug.Locks["queue_locked_"+queue].(bool); on {
+		if isOn(s.Debug.Locks["queue_locked_"+queue]) {
 			held = queue
 			break
 		}
 	}
-	seconds, _ := number(s.Lag)
+	_, lag, _ := s.queue()
+	last, sent := s.lastSuccess()
 	switch {
 	case s.Debug.Locks == nil:
-		r.skip(checkSyncLock, "the site does not say")
+		return unsaid()
 	case held == "":
-		r.pass(checkSyncLock, "no lock is held")
-	case seconds <= syncqueue.DefaultLease.Seconds():
-		r.pass(checkSyncLock, "the queue "+held+" is being sent")
-	default:
-		r.add(Finding{Check: checkSyncLock, Verdict: Warn, Cause: "sync_lock_held",
-			Seen:  fmt.Sprintf("the lock of the queue %s is held while items wait for %.0f s", held, seconds),
-			Means: "A process holds the lock and does not send, or dies repeatedly while sending. Others get unclosed_buffer; when two believe that they own the lock, PHP's log says \"" + syncqueue.ErrMismatch.Error() + "\" (" + syncqueue.ErrMismatch.Code() + "): " + syncqueue.ErrMismatch.Explain(),
-			Do:    "Look for PHP time-outs while sending; exclude options jpsq_* from a persistent object cache; then reset the locks (DELETE /wp-json/jetpack/v4/sync/locks, or wp jetpack sync reset)."})
+		return passed("no lock is held")
+	case lag <= syncqueue.DefaultLease, sent && s.now.Sub(last) < syncqueue.DefaultLease:
+		return passed("the queue " + held + " is being sent")
 	}
+	return warned(cmp.Or(s.reason, syncLockHeld), fmt.Sprintf("the lock of the queue %s is held while items wait for %s", held, lag))
 }
 
-// number reads a number that PHP may have sent as a string.
-func number(v any) (float64, bool) {
-	switch v := v.(type) {
-	case float64:
-		return v, true
-	case string:
-		n, err := strconv.ParseFloat(v, 64)
-		return n, err == nil && n >= 0 && n < 1e9
+// cron tells whether WP-Cron runs. Our own calls have started it on a healthy site.
+func (s *syncState) cron() view {
+	tasks, counted := number(s.CronSize)
+	next, ok := number(s.NextCron)
+	late := -time.Duration(next * float64(time.Second)).Round(time.Second)
+	_, lag, _ := s.queue()
+	seen := fmt.Sprintf("the next task has been due for %s", late)
+	switch {
+	case counted && tasks == 0:
+		return warned(syncCronEmpty, "cron_size: 0")
+	case !ok:
+		return unsaid()
+	case late > warnCron, late > warnLag && lag > warnLag:
+		return warned(syncCronStopped, seen)
+	case late > 0:
+		return passed(seen)
 	}
-	return 0, false
+	return passed(fmt.Sprintf("the next task is due in %s", -late))
 }

@@ -1,11 +1,11 @@
 package fakejetpack
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -40,8 +40,29 @@ type Options struct {
 	RawHost bool
 	// Queue is the sync queue; nil means an empty one.
 	Queue *syncqueue.Queue
+	// Visitors are users whose role may not manage Jetpack.
+	Visitors []int64
 	// Sync is what the site says of its synchronisation beside the queue.
 	Sync Sync
+	// Dir is the path of WordPress's files without a slash at its end, as "/blog"; empty means
+	// the root. The home page is there, too, or with HomeAbove at the root, as that of a
+	// WordPress in its own directory.
+	Dir       string
+	HomeAbove bool
+	// PlainPermalinks leaves the REST API at ?rest_route= alone. LostRewrites does the same,
+	// but WordPress believes that its permalinks work.
+	PlainPermalinks, LostRewrites bool
+	// Canonical redirects pages that are asked for at another scheme or host than Home's, as
+	// WordPress does. It does not redirect xmlrpc.php and the REST API.
+	Canonical bool
+	// ProxyDate makes a Date with our clock, as that of a proxy in front.
+	ProxyDate bool
+	// RESTClosed is the code, and RESTStatus the status, with which a plugin refuses strangers
+	// in the REST API; an empty code refuses nobody.
+	RESTClosed string
+	RESTStatus int
+	// State is what WordPress itself is in.
+	State State
 	// Obstacle stands before xmlrpc.php, or with Everywhere before the whole site.
 	Obstacle   Obstacle
 	Everywhere bool
@@ -73,30 +94,125 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body cannot be read", http.StatusBadRequest)
 		return
 	}
-	w.Header().Set("Date", s.o.Now().UTC().Format(http.TimeFormat))
-	query := r.URL.Query()
-	if s.o.Everywhere && s.o.Obstacle.stop(w, r) {
+	w.Header().Set("Date", s.clock().UTC().Format(http.TimeFormat))
+	if s.o.Everywhere {
+		s.o.Obstacle.serve(w, r, body, func(w http.ResponseWriter, body []byte) { s.serve(w, r, body) })
 		return
 	}
+	s.serve(w, r, body)
+}
+
+// serve answers a request that has reached the web server.
+func (s *Site) serve(w http.ResponseWriter, r *http.Request, body []byte) {
+	base := s.base()
 	switch path := r.URL.Path; {
-	case path == "/xmlrpc.php":
-		if s.o.Obstacle.stop(w, r) {
+	case path == s.o.Dir+"/xmlrpc.php":
+		s.door(w, r, body)
+	case s.o.State.stop(w):
+	case path == base+"/wp-json" || strings.HasPrefix(path, base+"/wp-json/"):
+		if s.o.PlainPermalinks || s.o.LostRewrites {
+			notFound(w)
 			return
 		}
-		s.xmlrpc(w, r, body)
-	case path == "/" && r.Method == http.MethodPost && query.Get("for") == "jetpack" && query.Get("jetpack") == "comms" && !s.o.NoJetpack:
-		s.xmlrpc(w, r, body)
-	case path == "/wp-json" || strings.HasPrefix(path, "/wp-json/"):
-		s.rest(w, r, strings.TrimPrefix(path, "/wp-json"), body)
+		s.rest(w, r, strings.TrimPrefix(path, base+"/wp-json"), body)
+	case path == base+"/", path == base+"/index.php", path == s.o.Dir+"/", path == s.o.Dir+"/index.php":
+		s.index(w, r, body)
 	case path == "/":
-		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
-		w.Header().Set("Link", fmt.Sprintf(`<%swp-json/>; rel="https://api.w.org/"`, s.home(r)))
-		_, _ = io.WriteString(w, "<!DOCTYPE html><html><head><title>A site</title></head><body>Hello world!</body></html>\n")
+		page(w, http.StatusOK, "<!DOCTYPE html><html><head><title>Another site</title></head><body>Files of another site</body></html>\n")
 	default:
-		w.Header().Set("Content-Type", "text/html; charset=UTF-8")
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = io.WriteString(w, "<!DOCTYPE html><html><body>Page not found</body></html>\n")
+		notFound(w)
 	}
+}
+
+// door serves xmlrpc.php. A site in trouble ends there without a word: WordPress speaks XML
+// only once its server of XML-RPC is made.
+func (s *Site) door(w http.ResponseWriter, r *http.Request, body []byte) {
+	healthy := func(w http.ResponseWriter, body []byte) {
+		if !s.o.State.silence(w) {
+			s.toXMLRPC(w, r, body)
+		}
+	}
+	if s.o.Everywhere {
+		healthy(w, body) // the obstacle was passed already
+		return
+	}
+	s.o.Obstacle.serve(w, r, body, healthy)
+}
+
+// toXMLRPC serves XML-RPC. Its answers have a Date that PHP made, whose zone is a number.
+func (s *Site) toXMLRPC(w http.ResponseWriter, r *http.Request, body []byte) {
+	if r.Method == http.MethodPost && !s.o.ProxyDate {
+		w.Header().Set("Date", s.o.Now().UTC().Format(time.RFC1123Z))
+	}
+	s.xmlrpc(w, r, body)
+}
+
+// index serves index.php: the detour, the REST API by its parameter, and pages.
+func (s *Site) index(w http.ResponseWriter, r *http.Request, body []byte) {
+	query := r.URL.Query()
+	switch {
+	case r.Method == http.MethodPost && query.Get("for") == "jetpack" && query.Get("jetpack") == "comms" && !s.o.NoJetpack:
+		s.toXMLRPC(w, r, body)
+	case query.Has("rest_route"):
+		s.rest(w, r, query.Get("rest_route"), body)
+	case s.o.State.stopPage(w):
+	case s.o.Canonical && !s.isHome(r):
+		w.Header().Set("X-Redirect-By", "WordPress")
+		http.Redirect(w, r, strings.TrimSuffix(s.home(r), "/")+r.URL.RequestURI(), http.StatusMovedPermanently)
+	case r.URL.Path != s.base()+"/" && r.URL.Path != s.base()+"/index.php":
+		notFound(w)
+	default:
+		s.homePage(w, r)
+	}
+}
+
+func (s *Site) homePage(w http.ResponseWriter, r *http.Request) {
+	api := s.home(r) + "wp-json/"
+	if s.o.PlainPermalinks {
+		api = s.home(r) + "index.php?rest_route=/"
+	}
+	w.Header().Set("Link", "<"+api+`>; rel="https://api.w.org/"`)
+	page(w, http.StatusOK, fmt.Sprintf(`<!DOCTYPE html><html><head><title>A site</title><link rel="https://api.w.org/" href=%q />`+
+		`<link rel="EditURI" type="application/rsd+xml" title="RSD" href="%sxmlrpc.php?rsd" /></head><body><h1>A site</h1><p>Hello world!</p></body></html>`+"\n", api, s.siteURL(r)))
+}
+
+func page(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "text/html; charset=UTF-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // the client may be gone
+}
+
+func notFound(w http.ResponseWriter) {
+	page(w, http.StatusNotFound, "<!DOCTYPE html><html><head><title>Page not found</title></head><body>Page not found</body></html>\n")
+}
+
+// clock is the time in the Date of the web server, or of a proxy in front.
+func (s *Site) clock() time.Time {
+	if s.o.ProxyDate {
+		return time.Now()
+	}
+	return s.o.Now()
+}
+
+// base is the path of the home page without a slash at its end.
+func (s *Site) base() string {
+	if s.o.HomeAbove {
+		return ""
+	}
+	return s.o.Dir
+}
+
+func (s *Site) isHome(r *http.Request) bool {
+	home, err := url.Parse(s.home(r))
+	return err != nil || home.Host == r.Host && (home.Scheme == "https") == (r.TLS != nil)
+}
+
+// siteURL returns the address of WordPress's files, ending in a slash.
+func (s *Site) siteURL(r *http.Request) string {
+	if s.o.HomeAbove {
+		return strings.TrimSuffix(s.home(r), "/") + s.o.Dir + "/"
+	}
+	return s.home(r)
 }
 
 // home returns the site's address, ending in a slash.
@@ -108,7 +224,7 @@ func (s *Site) home(r *http.Request) string {
 	if r.TLS != nil {
 		scheme = "https://"
 	}
-	return scheme + r.Host + "/"
+	return scheme + r.Host + s.base() + "/"
 }
 
 // received returns the request as PHP sees it.
@@ -124,37 +240,4 @@ func (s *Site) received(r *http.Request, body []byte) signature.Received {
 		received.Host = host
 	}
 	return received
-}
-
-// rest serves the REST API: its index and Jetpack's part about the sync queue.
-func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []byte) {
-	switch {
-	case path == "" || path == "/":
-		names := []string{"oembed/1.0", "wp/v2"}
-		if !s.o.NoJetpack {
-			names = append(names, "jetpack/v4")
-		}
-		home := strings.TrimSuffix(s.home(r), "/")
-		writeJSON(w, http.StatusOK, map[string]any{
-			"name": "A site", "description": "", "url": home, "home": home, "gmt_offset": "0", "namespaces": names,
-		})
-	case strings.HasPrefix(path, "/jetpack/v4/sync/") && !s.o.NoJetpack:
-		s.sync(w, r, strings.TrimPrefix(path, "/jetpack/v4/sync"), body)
-	default:
-		noRoute(w)
-	}
-}
-
-func noRoute(w http.ResponseWriter) {
-	restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
-}
-
-func restError(w http.ResponseWriter, status int, code, message string) {
-	writeJSON(w, status, map[string]any{"code": code, "message": message, "data": map[string]any{"status": status}})
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client may be gone
 }

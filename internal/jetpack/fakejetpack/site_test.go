@@ -181,3 +181,118 @@ func TestWordPressComTellsOnlyOfSitesItKnows(t *testing.T) {
 		}
 	}
 }
+
+func TestStatesAnswerAsWordPressDoesInThem(t *testing.T) {
+	t.Parallel()
+	for state, want := range map[fakejetpack.State]struct {
+		home, door int
+		says       string
+		retry      bool
+	}{
+		fakejetpack.Maintenance:  {503, 200, "Briefly unavailable for scheduled maintenance", true},
+		fakejetpack.DatabaseAway: {500, 200, "Error establishing a database connection", false},
+		fakejetpack.Broken:       {500, 500, "critical error", false},
+		fakejetpack.ComingSoon:   {503, 405, "Coming Soon", true},
+	} {
+		options := connected()
+		options.State = state
+		s := open(t, options)
+		status, body, h := s.send("GET", s.server.URL+"/", nil)
+		if status != want.home || !strings.Contains(string(body), want.says) || h.Get("Retry-After") != "" != want.retry {
+			t.Errorf("%s: the home page is %d %s", state, status, body)
+		}
+		status, body, _ = s.send("GET", s.server.URL+"/xmlrpc.php", nil)
+		if status != want.door || state != fakejetpack.ComingSoon && len(body) > 0 {
+			t.Errorf("%s: xmlrpc.php is %d %q", state, status, body)
+		}
+	}
+}
+
+func TestWordPressIsWhereItsLayoutPutsIt(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		options fakejetpack.Options
+		want    map[string]int
+	}{
+		"its own directory": {fakejetpack.Options{Dir: "/blog", HomeAbove: true}, map[string]int{
+			"/": 200, "/xmlrpc.php": 404, "/blog/xmlrpc.php": 405, "/wp-json/": 200, "/?rest_route=/": 200, "/blog/": 404, "/blog/wp-json/": 404,
+		}},
+		"wholly in a directory": {fakejetpack.Options{Dir: "/blog"}, map[string]int{
+			"/": 200, "/xmlrpc.php": 404, "/blog/": 200, "/blog/xmlrpc.php": 405, "/blog/wp-json/": 200, "/wp-json/": 404,
+		}},
+		"plain permalinks": {fakejetpack.Options{PlainPermalinks: true}, map[string]int{"/": 200, "/wp-json/": 404, "/?rest_route=/": 200, "/index.php?rest_route=/": 200}},
+		"a closed REST API": {fakejetpack.Options{RESTClosed: "rest_not_logged_in", RESTStatus: 401}, map[string]int{
+			"/": 200, "/wp-json/": 401, "/wp-json/jetpack/v4/sync/status": 401,
+		}},
+	} {
+		s := open(t, tt.options)
+		for path, want := range tt.want {
+			if status, body, _ := s.send("GET", s.server.URL+path, nil); status != want {
+				t.Errorf("%s: %s is %d, want %d: %s", name, path, status, want, body)
+			}
+		}
+	}
+	own := open(t, fakejetpack.Options{Dir: "/blog", HomeAbove: true})
+	_, body, _ := own.send("GET", own.server.URL+"/wp-json/?_fields=url,home", nil)
+	if want := `{"home":"` + own.server.URL + `","url":"` + own.server.URL + `/blog"}`; strings.TrimSpace(string(body)) != want {
+		t.Errorf("%s, want %s", body, want)
+	}
+}
+
+func TestTheIndexIsLargeUnlessFieldsAreNamed(t *testing.T) {
+	t.Parallel()
+	s := open(t, connected())
+	_, whole, _ := s.send("GET", s.server.URL+"/wp-json/", nil)
+	_, part, _ := s.send("GET", s.server.URL+"/wp-json/?_fields=name,url,home,namespaces", nil)
+	if len(whole) < 370_000 || len(part) > 400 || bytes.Contains(part, []byte("gmt_offset")) {
+		t.Errorf("%d and %d bytes: %s", len(whole), len(part), part)
+	}
+}
+
+func TestOnlyPagesAreRedirectedToTheHome(t *testing.T) {
+	t.Parallel()
+	options := connected()
+	options.Home, options.Canonical = "http://127.0.0.1:1", true
+	s := open(t, options)
+	s.server.Client().CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for path, want := range map[string]int{"/": 301, "/xmlrpc.php": 405, "/wp-json/": 200} {
+		if status, _, _ := s.send("GET", s.server.URL+path, nil); status != want {
+			t.Errorf("%s: %d, want %d", path, status, want)
+		}
+	}
+}
+
+func TestTheDateOfXMLRPCIsPHPsUnlessAProxyStandsInFront(t *testing.T) {
+	t.Parallel()
+	options := connected()
+	options.Now = func() time.Time { return time.Now().Add(time.Hour) }
+	call, err := xmlrpc.EncodeCall("demo.sayHello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, proxy := range []bool{false, true} {
+		options.ProxyDate = proxy
+		s := open(t, options)
+		_, _, h := s.send("POST", s.server.URL+"/xmlrpc.php", call)
+		layout := time.RFC1123Z
+		if proxy {
+			layout = http.TimeFormat
+		}
+		date, err := time.Parse(layout, h.Get("Date"))
+		if ahead := time.Until(date) > 50*time.Minute; err != nil || ahead == proxy {
+			t.Errorf("with a proxy %v: Date %q, %v", proxy, h.Get("Date"), err)
+		}
+	}
+}
+
+func TestABodyIsReadBeforeAnythingElse(t *testing.T) {
+	t.Parallel()
+	for obstacle, want := range map[fakejetpack.Obstacle]string{"": "rest_invalid_json", fakejetpack.BodyDropped: "rest_missing_callback_param"} {
+		options := connected()
+		options.Obstacle, options.Everywhere = obstacle, true
+		s := open(t, options)
+		if status, body, _ := s.send("POST", s.server.URL+"/wp-json/batch/v1", []byte("{")); status != 400 || !bytes.Contains(body, []byte(want)) {
+			t.Errorf("%q: %d %s", obstacle, status, body)
+		}
+	}
+}

@@ -17,6 +17,10 @@ type Metadata struct {
 	ID      int64
 	URL     string
 	Jetpack bool
+	// ConnectionOnly is a site that one of Jetpack's smaller plugins has connected.
+	ConnectionOnly bool
+	// Plan is the plan's short name; empty leaves it out.
+	Plan string
 	// XMLRPC is the link to xmlrpc.php; empty leaves it out.
 	XMLRPC string
 	// Private makes the API answer 403, as for a site that is not public.
@@ -42,8 +46,13 @@ func (c *WordPressCom) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if m.XMLRPC != "" {
 			links["xmlrpc"] = m.XMLRPC
 		}
-		writeJSON(w, http.StatusOK, map[string]any{
-			"ID": m.ID, "name": "A site", "description": "", "URL": m.URL, "jetpack": m.Jetpack, "meta": map[string]any{"links": links},
-		})
+		about := map[string]any{
+			"ID": m.ID, "name": "A site", "description": "", "URL": m.URL, "jetpack": m.Jetpack,
+			"jetpack_connection": m.Jetpack || m.ConnectionOnly, "meta": map[string]any{"links": links},
+		}
+		if m.Plan != "" {
+			about["plan"] = map[string]any{"product_id": 2000, "product_slug": "jetpack_premium", "product_name_short": m.Plan, "expired": false}
+		}
+		writeJSON(w, http.StatusOK, about)
 	}
 }

@@ -42,7 +42,7 @@ func (s *Site) methods(r *http.Request, id *signature.Identity) []string {
 func (s *Site) xmlrpc(w http.ResponseWriter, r *http.Request, body []byte) {
 	if r.URL.RawQuery == "rsd" {
 		w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
-		_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><rsd version="1.0" xmlns="http://archipelago.phrasewise.com/rsd"><service><engineName>WordPress</engineName><homePageLink>%[1]s</homePageLink><apis><api name="WordPress" blogID="1" preferred="true" apiLink="%[1]sxmlrpc.php" /></apis></service></rsd>`, s.home(r))
+		_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><rsd version="1.0" xmlns="http://archipelago.phrasewise.com/rsd"><service><engineName>WordPress</engineName><homePageLink>%[2]s</homePageLink><apis><api name="WordPress" blogID="1" preferred="true" apiLink="%[1]sxmlrpc.php" /></apis></service></rsd>`, s.siteURL(r), s.home(r))
 		return
 	}
 	if r.Method != http.MethodPost {

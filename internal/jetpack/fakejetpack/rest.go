@@ -1,0 +1,83 @@
+package fakejetpack
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// rest serves the REST API: its index, a route that takes a body, and Jetpack's part about
+// the sync queue.
+func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []byte) {
+	signed := r.URL.Query().Has("signature")
+	switch {
+	case s.o.RESTClosed != "" && !signed:
+		restError(w, s.o.RESTStatus, s.o.RESTClosed, "Only logged in users may use the REST API of this site.")
+	case path == "" || path == "/":
+		s.restIndex(w, r)
+	case path == "/batch/v1" && r.Method == http.MethodPost:
+		restBody(w, body)
+	case path == "/jetpack/v4/module/all" && r.Method == http.MethodGet && !s.o.NoJetpack:
+		s.modules(w, r, body)
+	case strings.HasPrefix(path, "/jetpack/v4/sync/") && !s.o.NoJetpack:
+		s.sync(w, r, strings.TrimPrefix(path, "/jetpack/v4/sync"), body)
+	default:
+		noRoute(w)
+	}
+}
+
+// indexBytes is the size of the whole index of a WordPress 7.0.4 with Jetpack 16.1.2.
+const indexBytes = 376_067
+
+// restIndex serves the index. It is large, but for callers who name the fields they want.
+func (s *Site) restIndex(w http.ResponseWriter, r *http.Request) {
+	names := []string{"oembed/1.0", "wp/v2", "wp-site-health/v1", "wp-block-editor/v1"}
+	if !s.o.NoJetpack {
+		names = append(names, "jetpack/v4", "jetpack/v4/sync")
+	}
+	all := map[string]any{
+		"name": "A site", "description": "", "url": strings.TrimSuffix(s.siteURL(r), "/"), "home": strings.TrimSuffix(s.home(r), "/"),
+		"gmt_offset": "0", "timezone_string": "", "namespaces": names, "authentication": map[string]any{},
+	}
+	if fields := r.URL.Query().Get("_fields"); fields != "" {
+		wanted := strings.Split(fields, ",")
+		maps.DeleteFunc(all, func(name string, _ any) bool { return !slices.Contains(wanted, name) })
+		writeJSON(w, http.StatusOK, all)
+		return
+	}
+	routes := map[string]any{}
+	for i, size := 0, 0; size < indexBytes-1000; i++ {
+		route := fmt.Sprintf("/wp/v2/things-%d", i)
+		routes[route] = map[string]any{"namespace": "wp/v2", "methods": []string{"GET"}, "description": strings.Repeat("A thing. ", 80)}
+		size += 800
+	}
+	all["routes"] = routes
+	writeJSON(w, http.StatusOK, all)
+}
+
+// restBody answers a POST as a route does that needs a body: WordPress reads it before it
+// looks at anything else.
+func restBody(w http.ResponseWriter, body []byte) {
+	if len(body) > 0 && !json.Valid(body) {
+		restError(w, http.StatusBadRequest, "rest_invalid_json", "Invalid JSON body passed.")
+		return
+	}
+	restError(w, http.StatusBadRequest, "rest_missing_callback_param", "Missing parameter(s): requests")
+}
+
+func noRoute(w http.ResponseWriter) {
+	restError(w, http.StatusNotFound, "rest_no_route", "No route was found matching the URL and request method.")
+}
+
+func restError(w http.ResponseWriter, status int, code, message string) {
+	writeJSON(w, status, map[string]any{"code": code, "message": message, "data": map[string]any{"status": status}})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the client may be gone
+}
