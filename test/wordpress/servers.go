@@ -40,10 +40,11 @@ func (s *Site) restart(t testing.TB) {
 	s.Start(t)
 }
 
-// Server adds directives to the web server until the test ends.
+// Server adds directives to the web server until the test ends; ROOT and SOCKET stand for
+// its directory and the socket of PHP.
 func (s *Site) Server(t testing.TB, directives string) {
 	t.Helper()
-	s.with(t, snippets{server: directives})
+	s.with(t, snippets{server: strings.NewReplacer("ROOT", s.Root, "SOCKET", s.dir+"/php.sock").Replace(directives)})
 }
 
 // ServerPHP adds directives to the place of the web server that hands requests to PHP.
@@ -181,7 +182,7 @@ func (s *Site) nginxConfig() (string, error) {
 	proxy := ""
 	if s.Proxy {
 		own = fmt.Sprintf("listen %s:8080;", s.IP)
-		proxy = fmt.Sprintf("server { %s access_log %s/access.log; server_name _; %s\nlocation / { proxy_pass http://%s:8080; proxy_set_header Host $host; } }\n", front, s.dir, s.snippets.server, s.IP)
+		proxy = fmt.Sprintf("server { %s access_log %s/access.log; server_name _; %s\nlocation / { proxy_pass http://%s:8080; proxy_set_header Host $host; %s } }\n", front, s.dir, s.snippets.server, s.IP, s.Forwards)
 	} else {
 		own += "\n" + s.snippets.server
 	}

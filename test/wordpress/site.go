@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/Automattic/jetmon/test/mariadb"
 )
 
 // The tokens of a connected site, and the id of its owner.
@@ -48,6 +46,10 @@ type Options struct {
 	// Standalone leaves out what the complete Jetpack does and its smaller plugins do not: it
 	// starts the authentication of REST with the plugins, before WordPress knows the user.
 	Standalone bool
+	// Deaf means that WordPress.com takes nothing that the site sends.
+	Deaf bool
+	// Forwards are directives by which the proxy tells more than the Host.
+	Forwards string
 	// Host is a name for the site; empty means its IP address.
 	Host string
 }
@@ -62,16 +64,16 @@ type Site struct {
 	// Roots is the issuer of the certificate, if the site has one.
 	Roots *x509.CertPool
 
-	dir, database string
-	server        *mariadb.Server
-	nginx, fpm    *program
-	snippets      snippets
-	clock         string
-	files         int
+	dir        string
+	db         database
+	nginx, fpm *program
+	snippets   snippets
+	clock      string
+	files      int
 }
 
-// New installs and starts a site with a database of server. It ends with the test.
-func New(t testing.TB, server *mariadb.Server, o Options) *Site {
+// New installs and starts a site. It ends with the test.
+func New(t testing.TB, o Options) *Site {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Fatal("the sites of these tests have the usual ports, which needs root")
@@ -82,7 +84,7 @@ func New(t testing.TB, server *mariadb.Server, o Options) *Site {
 	if o.Core == "" {
 		o.Core = o.Home
 	}
-	s := &Site{Options: o, server: server}
+	s := &Site{Options: o, db: newDatabase(t)}
 	var err error
 	if s.dir, err = os.MkdirTemp("", "jetmon-wordpress-"); err != nil {
 		t.Fatal(err)
@@ -111,7 +113,7 @@ func New(t testing.TB, server *mariadb.Server, o Options) *Site {
 	s.URL, s.CoreURL = scheme+s.Host+o.Home, scheme+s.Host+o.Core
 	s.Root = filepath.Join(s.dir, "root")
 	s.Dir = filepath.Join(s.Root, filepath.FromSlash(o.Core))
-	if err := s.lay(t); err != nil {
+	if err := s.lay(); err != nil {
 		t.Fatal(err)
 	}
 	s.script(t, "install.php", "")
@@ -119,6 +121,9 @@ func New(t testing.TB, server *mariadb.Server, o Options) *Site {
 		s.script(t, "connect.php", "")
 	}
 	s.Start(t)
+	if !o.Unconnected {
+		s.script(t, "run.php", settle)
+	}
 	return s
 }
 
@@ -145,7 +150,7 @@ func freeAddress() (string, error) {
 }
 
 // lay puts the files of WordPress, the plugin, a theme and the configuration into place.
-func (s *Site) lay(t testing.TB) error {
+func (s *Site) lay() error {
 	main, err := mainFile(s.Jetpack)
 	if err != nil {
 		return err
@@ -162,7 +167,7 @@ func (s *Site) lay(t testing.TB) error {
 			return fmt.Errorf("copy %s: %w: %.300s", copied[0], err, out)
 		}
 	}
-	settings, err := s.settings(t, name+"/"+main)
+	settings, err := s.settings(name + "/" + main)
 	if err != nil {
 		return err
 	}
@@ -179,6 +184,9 @@ func (s *Site) lay(t testing.TB) error {
 	}
 	if !s.Standalone {
 		files[content+"mu-plugins/complete.php"] = complete
+	}
+	if !s.Deaf {
+		files[content+"mu-plugins/wordpresscom.php"] = heard
 	}
 	for path, text := range files {
 		if err := s.write(filepath.Join(s.Dir, path), text); err != nil {
@@ -201,15 +209,26 @@ add_action( 'plugins_loaded', function () {
 } );
 `
 
-// settings makes the site's database and returns site.json, which our scripts read.
-func (s *Site) settings(t testing.TB, plugin string) (string, error) {
-	user, rest, _ := strings.Cut(strings.TrimPrefix(s.server.Database(t), "mysql://"), ":")
-	password, rest, _ := strings.Cut(rest, "@tcp(")
-	host, database, _ := strings.Cut(rest, ")/")
-	s.database = database
+// settle makes Jetpack store what it stores on first use: the defaults of its settings.
+const settle = `
+if ( class_exists( 'Automattic\Jetpack\Sync\Settings' ) ) {
+	Automattic\Jetpack\Sync\Settings::get_settings();
+}
+`
+
+// heard is a WordPress.com that takes what the synchronisation sends.
+const heard = `<?php
+add_filter( 'jetpack_sync_send_data', function ( $items ) {
+	remove_filter( 'jetpack_sync_send_data', array( 'Automattic\Jetpack\Sync\Actions', 'send_data' ), 10 );
+	return array_keys( $items );
+}, 1 );
+`
+
+// settings returns site.json, which our scripts read.
+func (s *Site) settings(plugin string) (string, error) {
 	text, err := json.Marshal(map[string]any{
 		"home": s.URL, "core": s.CoreURL, "plain": s.Plain, "plugin": plugin,
-		"db_name": database, "db_user": user, "db_password": password, "db_host": host,
+		"db_name": s.db.name, "db_user": s.db.user, "db_password": s.db.password, "db_host": s.db.host,
 		"blog_token": BlogToken, "user_token": map[bool]string{false: UserToken}[s.SiteOnly],
 	})
 	return string(text), err

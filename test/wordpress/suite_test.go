@@ -5,8 +5,6 @@ package wordpress
 import (
 	"os"
 	"testing"
-
-	"github.com/Automattic/jetmon/test/mariadb"
 )
 
 // plugin returns the directory of the plugin that the caller brings.
@@ -23,5 +21,5 @@ func plugin(t testing.TB) string {
 func newSite(t testing.TB, o Options) *Site {
 	t.Helper()
 	o.Jetpack = plugin(t)
-	return New(t, mariadb.NewServer(t), o)
+	return New(t, o)
 }
