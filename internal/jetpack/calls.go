@@ -175,7 +175,7 @@ func (r *run) signedCall(ctx context.Context, token signature.Credential, method
 		return outcome{}, err
 	}
 	signed, err := token.SignQuery(signature.Call{
-		Method: http.MethodPost, URL: r.forJetpack(), Body: body, Time: r.now(), Host: as.host, Port: as.port,
+		Method: http.MethodPost, URL: r.forJetpack(), Body: body, Time: r.now(), As: signature.As{Host: as.host, Port: as.port},
 	})
 	if err != nil {
 		return outcome{}, err

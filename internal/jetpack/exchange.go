@@ -28,6 +28,8 @@ const (
 	maxHeader = 64 << 10
 	// leastTime is the remaining time below which no new step starts.
 	leastTime = 200 * time.Millisecond
+	// maxRequests is how many requests a diagnosis sends at most.
+	maxRequests = 40
 )
 
 // Prober is the check engine. Its address policy decides where connections may go.
@@ -35,8 +37,11 @@ type Prober interface {
 	Probe(ctx context.Context, t check.Target) check.Observation
 }
 
-// errNoTime reports that the diagnosis ran out of time before a step.
-var errNoTime = errors.New("no time is left")
+// The reasons why a step is not done.
+var (
+	errNoTime     = errors.New("no time is left")
+	errNoRequests = fmt.Errorf("a diagnosis sends at most %d requests", maxRequests)
+)
 
 // exchanger sends requests with bodies to addresses that the check engine has connected
 // to. It is not safe for concurrent use.
@@ -48,7 +53,12 @@ type exchanger struct {
 	transport *http.Transport
 	// pins are the addresses of the probed hosts, by HOST:PORT.
 	pins map[string]netip.AddrPort
+	// sent counts the requests, those of probes and their redirects too.
+	sent int
 }
+
+// left returns how many requests may still be sent.
+func (e *exchanger) left() int { return max(maxRequests-e.sent, 0) }
 
 func newExchanger(o Options) *exchanger {
 	e := &exchanger{prober: o.Prober, agent: o.UserAgent, step: o.StepTimeout, now: o.Now, pins: map[string]netip.AddrPort{}}
@@ -85,8 +95,13 @@ func (e *exchanger) probe(ctx context.Context, t check.Target) (check.Observatio
 	if err != nil {
 		return check.Observation{}, err
 	}
+	if e.left() == 0 {
+		return check.Observation{}, errNoRequests
+	}
 	t.Timeout = min(timeout, check.MaxTimeout)
-	return e.prober.Probe(ctx, t), nil
+	o := e.prober.Probe(ctx, t)
+	e.sent += 1 + len(o.Hops)
+	return o, nil
 }
 
 // budget returns the time for one step: at most half of the remaining time.
@@ -134,6 +149,10 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	if e.left() == 0 {
+		return reply{}, errNoRequests
+	}
+	e.sent++
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))

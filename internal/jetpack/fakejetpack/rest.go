@@ -12,18 +12,23 @@ import (
 // rest serves the REST API: its index, a route that takes a body, and Jetpack's part about
 // the sync queue.
 func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []byte) {
-	signed := r.URL.Query().Has("signature")
+	signer, ok := s.authenticate(w, r, body)
+	if !ok {
+		return
+	}
 	switch {
-	case s.o.RESTClosed != "" && !signed:
+	case s.o.RESTClosed != "" && signer == nil:
 		restError(w, s.o.RESTStatus, s.o.RESTClosed, "Only logged in users may use the REST API of this site.")
 	case path == "" || path == "/":
 		s.restIndex(w, r)
 	case path == "/batch/v1" && r.Method == http.MethodPost:
 		restBody(w, body)
+	case path == "/jetpack/v4/connection" && r.Method == http.MethodGet && !s.o.NoJetpack && !s.o.Plugin.NoStatus:
+		writeJSON(w, http.StatusOK, s.connectionStatus(signer))
 	case path == "/jetpack/v4/module/all" && r.Method == http.MethodGet && !s.o.NoJetpack:
-		s.modules(w, r, body)
+		s.modules(w, signer)
 	case strings.HasPrefix(path, "/jetpack/v4/sync/") && !s.o.NoJetpack:
-		s.sync(w, r, strings.TrimPrefix(path, "/jetpack/v4/sync"), body)
+		s.sync(w, r, strings.TrimPrefix(path, "/jetpack/v4/sync"), signer)
 	default:
 		noRoute(w)
 	}

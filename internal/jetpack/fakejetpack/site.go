@@ -3,10 +3,8 @@ package fakejetpack
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +36,10 @@ type Options struct {
 	// RawHost leaves the port in the Host header, as PHP sees it without a proxy in
 	// front. Then signatures fail on odd ports, as with the real plugin.
 	RawHost bool
+	// View is what proxies in front make of a request.
+	View View
+	// Plugin is the state of Jetpack itself.
+	Plugin Plugin
 	// Queue is the sync queue; nil means an empty one.
 	Queue *syncqueue.Queue
 	// Visitors are users whose role may not manage Jetpack.
@@ -79,6 +81,9 @@ func New(o Options) *Site {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	// One state has two views.
+	o.Sync.Offline = o.Sync.Offline || o.Plugin.Offline != ""
+	o.Sync.SafeMode = o.Sync.SafeMode || o.Plugin.SafeMode
 	if o.Queue == nil {
 		o.Queue = syncqueue.New(syncqueue.Options{Name: "sync", Now: o.Now})
 	}
@@ -93,6 +98,9 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		http.Error(w, "the body cannot be read", http.StatusBadRequest)
 		return
+	}
+	if s.o.View.Body != nil && r.Method == http.MethodPost {
+		body = s.o.View.Body(body)
 	}
 	w.Header().Set("Date", s.clock().UTC().Format(http.TimeFormat))
 	if s.o.Everywhere {
@@ -161,6 +169,8 @@ func (s *Site) index(w http.ResponseWriter, r *http.Request, body []byte) {
 		http.Redirect(w, r, strings.TrimSuffix(s.home(r), "/")+r.URL.RequestURI(), http.StatusMovedPermanently)
 	case r.URL.Path != s.base()+"/" && r.URL.Path != s.base()+"/index.php":
 		notFound(w)
+	case strings.HasSuffix(r.URL.Path, "/index.php"):
+		s.canonical(w, r)
 	default:
 		s.homePage(w, r)
 	}
@@ -225,19 +235,4 @@ func (s *Site) home(r *http.Request) string {
 		scheme = "https://"
 	}
 	return scheme + r.Host + s.base() + "/"
-}
-
-// received returns the request as PHP sees it.
-func (s *Site) received(r *http.Request, body []byte) signature.Received {
-	port := s.o.ServerPort
-	if addr, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok && port == 0 {
-		if _, text, err := net.SplitHostPort(addr.String()); err == nil {
-			port, _ = strconv.Atoi(text)
-		}
-	}
-	received := signature.FromHTTP(r, body, port)
-	if host, _, err := net.SplitHostPort(r.Host); err == nil && !s.o.RawHost {
-		received.Host = host
-	}
-	return received
 }

@@ -1,6 +1,7 @@
 package fakejetpack
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +20,10 @@ func system() []string {
 
 // methods returns the methods that a caller may use in addition to system's.
 func (s *Site) methods(r *http.Request, id *signature.Identity) []string {
-	forJetpack := r.URL.Query().Get("for") == "jetpack" && !s.o.NoJetpack
+	forJetpack := s.query(r).Get("for") == "jetpack" && !s.o.NoJetpack
 	switch {
+	case s.o.Plugin.MethodsRemoved:
+		return nil
 	case !forJetpack:
 		return []string{"demo.sayHello", "demo.addTwoNumbers", "wp.getUsersBlogs", "wp.getPosts", "pingback.ping"}
 	case id != nil:
@@ -32,15 +35,16 @@ func (s *Site) methods(r *http.Request, id *signature.Identity) []string {
 			all = append(all, "jetpack.testAPIUserCode")
 		}
 		return all
-	case s.o.Tokens.Blog != "":
+	case s.hasOwner():
 		return []string{"jetpack.remoteAuthorize", "jetpack.remoteRegister"}
 	}
-	return []string{"jetpack.remoteRegister", "jetpack.remoteAuthorize", "jetpack.verifyRegistration"}
+	// A site that is connected without an owner looks like one that is not connected.
+	return []string{"jetpack.remoteAuthorize", "jetpack.remoteRegister", "jetpack.verifyRegistration"}
 }
 
 // xmlrpc serves xmlrpc.php and Jetpack's detour.
 func (s *Site) xmlrpc(w http.ResponseWriter, r *http.Request, body []byte) {
-	if r.URL.RawQuery == "rsd" {
+	if s.query(r).Has("rsd") && r.Method == http.MethodGet {
 		w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
 		_, _ = fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><rsd version="1.0" xmlns="http://archipelago.phrasewise.com/rsd"><service><engineName>WordPress</engineName><homePageLink>%[2]s</homePageLink><apis><api name="WordPress" blogID="1" preferred="true" apiLink="%[1]sxmlrpc.php" /></apis></service></rsd>`, s.siteURL(r), s.home(r))
 		return
@@ -75,12 +79,9 @@ func (s *Site) answer(r *http.Request, body []byte) (xmlrpc.Value, error) {
 	}
 	var who *signature.Identity
 	if !s.o.NoJetpack {
-		id, err := s.verifier.Verify(s.received(r, body))
-		refusal, refused := errors.AsType[*signature.Error](err)
-		if refused {
-			return nil, &xmlrpc.Fault{Code: signature.FaultCode, Text: refusal.Fault()}
-		}
-		if err == nil {
+		// A call with a bad signature is treated like an unsigned one; the reason stays on the
+		// site (option jetpack_connection_xmlrpc_errors).
+		if id, err := s.verifier.Verify(s.received(r, body)); err == nil {
 			who = &id
 		}
 	}
@@ -98,7 +99,7 @@ func (s *Site) answer(r *http.Request, body []byte) (xmlrpc.Value, error) {
 	case "demo.sayHello":
 		return "Hello!", nil
 	case "jetpack.testConnection":
-		return "success", nil
+		return cmp.Or(s.o.Plugin.Version, "success"), nil
 	case "jetpack.testAPIUserCode":
 		return false, nil // nobody has given this site a code
 	}

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha1"
@@ -97,10 +98,18 @@ type Call struct {
 	Time time.Time
 	// Nonce is used once; empty makes a new one.
 	Nonce string
-	// Host and Port, if set, are signed instead of the URL's: a site behind a proxy may
-	// believe that they are its own.
+	// As is what is signed instead of the URL's parts: a site behind a proxy may believe that
+	// it was called in another way.
+	As As
+}
+
+// As are parts of a URL as a site sees them; a zero one is the URL's own.
+type As struct {
 	Host string
 	Port int
+	Path string
+	// Query is added to the URL's, as "lang=en".
+	Query string
 }
 
 // SignQuery returns the call's URL with the parameters and the signature in its query, as
@@ -119,6 +128,9 @@ func (c Credential) SignQuery(call Call) (string, error) {
 		added = query + "&" + added
 	}
 	m.url.query = added
+	if call.As.Query != "" {
+		m.url.query += "&" + call.As.Query
+	}
 	return base + "?" + added + "&signature=" + url.QueryEscape(m.sign(c)), nil
 }
 
@@ -141,12 +153,7 @@ func (c Credential) prepare(call Call) (Params, message, error) {
 	if !ok || !a.defaultPort() {
 		return Params{}, message{}, errors.New("sign a call: the URL must be absolute, http or https")
 	}
-	if call.Host != "" {
-		a.host = call.Host
-	}
-	if call.Port != 0 {
-		a.port = call.Port
-	}
+	a.host, a.port, a.path = cmp.Or(call.As.Host, a.host), cmp.Or(call.As.Port, a.port), cmp.Or(call.As.Path, a.path)
 	if call.Nonce == "" {
 		call.Nonce = NewNonce()
 	}
