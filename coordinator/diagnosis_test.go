@@ -47,7 +47,7 @@ func TestASiteIsDiagnosedOverGRPC(t *testing.T) {
 	}
 	r := startWith(t, func(o *coordinator.Options) { o.Diagnoser = d })
 	got, err := diagnose(t.Context(), r, r.create(t, site.URL()).GetSiteId())
-	if err != nil || got.GetUrl() != site.URL() || got.GetCause() != "firewall" || got.GetCauseCheck() != "xmlrpc_get" || len(got.GetFindings()) < 20 {
+	if err != nil || got.GetUrl() != site.URL() || got.GetCause() != "firewall_cloudflare" || got.GetCauseCheck() != "xmlrpc_get" || len(got.GetFindings()) < 20 {
 		t.Fatalf("%v, %v", got, err)
 	}
 	for _, f := range got.GetFindings() {

@@ -57,7 +57,7 @@ func TestDiagnoseNamesTheBlockAndExitsWith1(t *testing.T) {
 	if err := protojson.Unmarshal([]byte(stdout), &d); err != nil || code != exitFailed {
 		t.Fatalf("exit code %d, %v:\n%s", code, err, stdout)
 	}
-	if d.GetCauseCheck() != "xmlrpc_get" || d.GetCause() != "firewall" || len(d.GetFindings()) < 20 || !strings.Contains(stdout, `"cause_check"`) || strings.Count(stdout, `"advice":`) != len(d.GetFindings())+len(d.GetCauses()) {
+	if d.GetCauseCheck() != "xmlrpc_get" || d.GetCause() != "firewall_sucuri" || len(d.GetFindings()) < 20 || !strings.Contains(stdout, `"cause_check"`) || strings.Count(stdout, `"advice":`) != len(d.GetFindings())+len(d.GetCauses()) {
 		t.Errorf("%v", &d)
 	}
 }

@@ -67,7 +67,7 @@ func (r *run) connected(ctx context.Context) {
 	f.Seen = "methods for strangers: " + quote(strings.Join(names, ", "))
 	switch {
 	case got.Kind != block.Open || !ok:
-		f.Cause, f.Seen, f.Means, f.Do = string(got.Kind), "POST for=jetpack: "+got.seen(), got.Means, got.Do
+		f.Cause, f.Seen, f.Means, f.Do = string(got.Kind), "POST for=jetpack: "+got.seen(), got.Means, got.Owner
 		if got.Kind == block.Open {
 			f.Cause, f.Means, f.Do = "methods_unreadable", "Jetpack's list of methods cannot be read.", "Look for a plugin that changes XML-RPC's answers."
 		} else {
@@ -139,7 +139,7 @@ func (r *run) signed(ctx context.Context, name string, token signature.Credentia
 	f := Finding{Check: name, Verdict: Fail}
 	switch {
 	case got.Kind != block.Open:
-		f.Cause, f.Seen, f.Means, f.Do = string(got.Kind), "signed "+method+": "+got.seen(), got.Means, got.Do
+		f.Cause, f.Seen, f.Means, f.Do = string(got.Kind), "signed "+method+": "+got.seen(), got.Means, got.Owner
 		if got.Kind == block.Redirected {
 			f.Means = "Signed calls never follow a redirect. " + f.Means
 		}

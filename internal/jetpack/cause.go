@@ -26,9 +26,7 @@ func (r *Report) conclude() {
 		if f.Verdict != Fail && f.Verdict != Warn {
 			continue
 		}
-		if r.saysLittle(&f) {
-			f.Weight = cause.Minor
-		}
+		f.Weight = r.place(&f)
 		i := slices.IndexFunc(r.Causes, func(c Cause) bool { return c.Name == f.Cause })
 		if i < 0 {
 			r.Causes = append(r.Causes, Cause{Cause: f.cause(), Verdict: f.Verdict, Checks: []string{f.Check}})
@@ -65,6 +63,8 @@ func (r *Report) conclusion() string {
 	text := ""
 	first := r.Causes[0]
 	switch {
+	case first.Weight == cause.Ours:
+		text = "Nothing can be said about the site: "
 	case r.Worst() == Warn:
 		text = "Nothing fails; most worth a look: "
 	case first.Sure == cause.Certain:
@@ -75,9 +75,15 @@ func (r *Report) conclusion() string {
 		text = "Most likely cause: "
 	}
 	text += first.Means
-	if n := len(r.Causes) - 1; n > 0 {
-		text += fmt.Sprintf(" (Beside it: %s", r.Causes[1].Name)
-		for _, c := range r.Causes[2:min(len(r.Causes), 4)] {
+	others := r.Causes[1:]
+	if len(others) > 0 && others[0].Verdict == Fail && others[0].Weight <= cause.Blocking {
+		// Two faults that have nothing to do with each other.
+		text += " Another: " + others[0].Means
+		others = others[1:]
+	}
+	if n := len(others); n > 0 {
+		text += " (Beside it: " + others[0].Name
+		for _, c := range others[1:min(n, 3)] {
 			text += ", " + c.Name
 		}
 		if n > 3 {
@@ -88,18 +94,18 @@ func (r *Report) conclusion() string {
 	return text
 }
 
-// saysLittle reports whether other findings explain the trouble better. The home page may
-// fail while xmlrpc.php is open. xmlrpc.php itself shows a firewall best. Some bad lines in
-// a log are not a fault of the site.
-func (r *Report) saysLittle(f *Finding) bool {
+// place returns how much a finding's cause matters beside the other findings. The home page
+// may fail while calls are answered. Some bad lines in a log are not a fault of the site.
+func (r *Report) place(f *Finding) cause.Weight {
 	switch f.Check {
 	case checkAnswer, checkFirewall:
-		post := r.Find(checkPost)
-		return post != nil && post.Verdict != Skipped
+		if post := r.Find(checkPost); post != nil && (post.Verdict == Pass || post.Verdict == Warn) {
+			return max(f.Weight, cause.Partial)
+		}
 	case checkAccessLog, checkErrorLog:
-		return true
+		return cause.Minor
 	}
-	return false
+	return f.Weight
 }
 
 // cause returns a finding's cause in its own form.

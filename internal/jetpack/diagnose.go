@@ -95,7 +95,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 	if strings.TrimSuffix(page.Path, "/")+"/" != home.Path {
 		page = home // the given URL is not a page for visitors
 	}
-	r := &run{Options: d.o, exchanger: newExchanger(d.o), target: t, page: page, given: home, home: home}
+	r := &run{Options: d.o, exchanger: newExchanger(d.o), target: t, page: page, given: home, home: home, files: home}
 	defer r.exchanger.close()
 	start := d.o.Now()
 	for _, s := range []struct {
@@ -121,8 +121,12 @@ type run struct {
 	list
 	target Target
 	// page is the URL for visitors, given the site's address as the caller gave it, and home
-	// the site's address after redirects. The latter two end in a slash.
-	page, given, home *url.URL
+	// the site's address after redirects; files is that of WordPress's files, which may be
+	// below it. All but the first end in a slash.
+	page, given, home, files *url.URL
+	// front is what the home page says, about what the REST API's index says.
+	front front
+	about index
 	// reached is true when a connection is possible.
 	reached bool
 	// door is the URL at which XML-RPC answers; empty when none does.
@@ -155,3 +159,6 @@ func siteOf(u *url.URL) *url.URL {
 func (r *run) at(path string) string {
 	return strings.TrimSuffix(r.home.String(), "/") + path
 }
+
+// xmlrpcURL returns the URL of xmlrpc.php.
+func (r *run) xmlrpcURL() string { return strings.TrimSuffix(r.files.String(), "/") + "/xmlrpc.php" }

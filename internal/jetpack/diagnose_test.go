@@ -44,107 +44,6 @@ func TestAHealthySiteGivesNoWarning(t *testing.T) {
 	}
 }
 
-func TestEachBlockIsNamedAndNoTwoAreAlike(t *testing.T) {
-	t.Parallel()
-	// These are the rows of the contract's table of typical blocks, and similar ones.
-	rows := map[fakejetpack.Obstacle]struct {
-		get, post string // causes; "" is pass
-		says      string // what the conclusion must say
-	}{
-		fakejetpack.MethodFilter:        {"method_filter", "", "limits methods"},
-		fakejetpack.SecurityPlugin:      {"", "security_plugin", "security plugin"},
-		fakejetpack.Sucuri:              {"firewall", "firewall", "Sucuri"},
-		fakejetpack.Cloudflare:          {"firewall", "firewall", "Cloudflare"},
-		fakejetpack.ModSecurity:         {"firewall", "firewall", "mod_security"},
-		fakejetpack.ForbiddenByServer:   {"firewall", "firewall", "nginx"},
-		fakejetpack.Deleted:             {"missing", "missing", "does not exist"},
-		fakejetpack.PostRefused:         {"", "post_refused", "POST is not allowed"},
-		fakejetpack.RedirectToWWW:       {"redirected", "redirected", "a POST becomes a GET"},
-		fakejetpack.BasicAuth:           {"basic_auth", "basic_auth", "HTTP authentication"},
-		fakejetpack.TooManyRequests:     {"rate_limit", "rate_limit", "oo many requests"},
-		fakejetpack.Overloaded:          {"rate_limit", "rate_limit", "oo many requests"},
-		fakejetpack.EmptyPage:           {"empty_answer", "empty_answer", "no content"},
-		fakejetpack.HTMLPage:            {"html_answer", "html_answer", "A page comes instead"},
-		fakejetpack.SiteGroundChallenge: {"bot_challenge", "bot_challenge", "SiteGround"},
-		fakejetpack.FatalError:          {"server_error", "server_error", "5xx"},
-		fakejetpack.XMLRPCOff:           {"", "xmlrpc_disabled", "xmlrpc_enabled"},
-		fakejetpack.Silence:             {"timeout", "timeout", "no answer at all"},
-	}
-	var mu sync.Mutex
-	seen := map[string]fakejetpack.Obstacle{}
-	for obstacle, want := range rows {
-		t.Run(string(obstacle), func(t *testing.T) {
-			t.Parallel()
-			o := connected()
-			o.Obstacle = obstacle
-			r := diagnose(t, newWorld(t, fakejetpack.New(o)), func(o *jetpack.Options, _ *jetpack.Target) {
-				if obstacle == fakejetpack.Silence {
-					o.StepTimeout = 500 * time.Millisecond
-				}
-			})
-			for check, cause := range map[string]string{"xmlrpc_get": want.get, "xmlrpc_post": want.post} {
-				f := r.Find(check)
-				if f == nil || f.Cause != cause || (cause == "") != (f.Verdict == jetpack.Pass) {
-					t.Errorf("%s: %+v, want cause %q", check, f, cause)
-				}
-			}
-			if len(r.Causes) == 0 || !strings.Contains(r.Conclusion, want.says) || r.Causes[0].Owner+r.Causes[0].Host == "" {
-				t.Errorf("conclusion %q, want %q in it; cause %+v", r.Conclusion, want.says, r.Causes)
-			}
-			// With the file closed the detour works, and Jetpack itself is healthy.
-			if open := want.post == "" || want.post == "xmlrpc_disabled"; !open {
-				expect(t, r, "detour", jetpack.Pass, "")
-				expect(t, r, "signed_by_blog", jetpack.Pass, "")
-			}
-			get, post := r.Find("xmlrpc_get"), r.Find("xmlrpc_post")
-			key := get.Cause + " " + post.Cause + " " + get.Seen + " " + post.Seen
-			mu.Lock()
-			defer mu.Unlock()
-			if other, twice := seen[key]; twice {
-				t.Errorf("looks like %s: %s", other, key)
-			}
-			seen[key] = obstacle
-		})
-	}
-}
-
-func TestAWholeSiteBehindABlockIsTold(t *testing.T) {
-	t.Parallel()
-	for obstacle, want := range map[fakejetpack.Obstacle]struct{ home, cause, says string }{
-		fakejetpack.Sucuri:              {"firewall_page", "firewall", "Sucuri"},
-		fakejetpack.Cloudflare:          {"firewall_page", "firewall", "Cloudflare"},
-		fakejetpack.ModSecurity:         {"firewall_page", "firewall", "mod_security"},
-		fakejetpack.ForbiddenByServer:   {"firewall_page", "firewall", "nginx"},
-		fakejetpack.SiteGroundChallenge: {"firewall_page", "bot_challenge", "SiteGround"},
-		fakejetpack.BasicAuth:           {"head_and_get", "basic_auth", "HTTP authentication"},
-		fakejetpack.Overloaded:          {"head_and_get", "rate_limit", "oo many requests"},
-		fakejetpack.FatalError:          {"head_and_get", "server_error", "5xx"},
-		fakejetpack.Silence:             {"head_and_get", "timeout", "no answer at all"},
-		fakejetpack.RedirectToWWW:       {"redirects", "redirect_bad_location", "where no caller can go"},
-	} {
-		t.Run(string(obstacle), func(t *testing.T) {
-			t.Parallel()
-			o := connected()
-			o.Obstacle, o.Everywhere = obstacle, true
-			r := diagnose(t, newWorld(t, fakejetpack.New(o)), func(o *jetpack.Options, _ *jetpack.Target) {
-				if obstacle == fakejetpack.Silence {
-					o.StepTimeout = 500 * time.Millisecond
-				}
-			})
-			if f := r.Find(want.home); f == nil || f.Verdict != jetpack.Fail {
-				t.Errorf("%s: %+v", want.home, f)
-			}
-			if len(r.Causes) == 0 || r.Causes[0].Name != want.cause || !strings.Contains(r.Conclusion, want.says) {
-				t.Errorf("causes %+v:\n%s", r.Causes, table(r))
-			}
-			expect(t, r, "signed_by_blog", jetpack.Skipped, "")
-			if r.Find("detour").Verdict != jetpack.Fail {
-				t.Errorf("the other door: %+v", r.Find("detour"))
-			}
-		})
-	}
-}
-
 func TestWhatWordPressComKnowsIsComparedWithWhatIsSeen(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -185,7 +84,7 @@ func TestASiteThatMovedIsFollowedAndSaidSo(t *testing.T) {
 	w := newWorld(t, site)
 	old := serve(t, http.RedirectHandler(w.site, http.StatusMovedPermanently))
 	r := diagnose(t, w, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = old })
-	expect(t, r, "redirects", jetpack.Warn, "redirected")
+	expect(t, r, "redirects", jetpack.Warn, "address_redirects")
 	expect(t, r, "xmlrpc_post", jetpack.Pass, "")
 	expect(t, r, "known_home", jetpack.Pass, "")
 	if r.URL != w.site || len(r.Causes) == 0 || !strings.Contains(r.Conclusion, "a redirected POST becomes a GET") {
@@ -236,7 +135,9 @@ func TestAPageOfASiteLeadsToTheSiteAndADirectoryStays(t *testing.T) {
 		t.Error("the page is asked for by another address than was given")
 	}
 	mu.Unlock()
-	below := newWorld(t, http.StripPrefix("/blog", site))
+	options := connected()
+	options.Dir = "/blog"
+	below := newWorld(t, fakejetpack.New(options))
 	r = diagnose(t, below, func(_ *jetpack.Options, target *jetpack.Target) { target.URL = below.site + "blog/wp-admin/" })
 	if r.URL != below.site+"blog/" || r.Find("xmlrpc_post").Verdict != jetpack.Pass {
 		t.Errorf("%s:\n%s", r.URL, table(r))

@@ -2,7 +2,6 @@ package jetpack
 
 import (
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/Automattic/jetmon/internal/jetpack/block"
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
 	"github.com/Automattic/jetmon/internal/jetpack/xmlrpc"
 )
 
@@ -33,17 +33,20 @@ func (r *run) endpoint(ctx context.Context) {
 		r.skipAll("there is no connection", checkGet, checkPost, checkMethods, checkDetour, checkREST, checkRSD)
 		return
 	}
-	got, getErr := r.send(ctx, request{method: http.MethodGet, url: r.at("/xmlrpc.php")})
+	if r.files.Path != r.home.Path && !r.isDoor(ctx, r.xmlrpcURL()) && r.isDoor(ctx, r.at("/xmlrpc.php")) {
+		r.files = r.home // the site is wrong about itself
+	}
+	got, getErr := r.send(ctx, request{method: http.MethodGet, url: r.xmlrpcURL()})
 	var post outcome
 	postErr := errNoTime
 	if getErr == nil {
-		post, postErr = r.call(ctx, r.at("/xmlrpc.php"), "demo.sayHello")
+		post, postErr = r.call(ctx, r.xmlrpcURL(), "demo.sayHello")
 	}
 	r.judgeGet(got, getErr, post)
-	r.judgePost(post, postErr)
+	r.judgePost(ctx, post, postErr)
 	r.listMethods(ctx)
 	r.tryDetour(ctx)
-	r.restIndex(ctx)
+	r.judgeREST()
 	r.rsd(ctx)
 }
 
@@ -70,9 +73,12 @@ func (r *run) call(ctx context.Context, to, method string, params ...xmlrpc.Valu
 
 func judged(got reply) outcome {
 	out := outcome{reply: got}
-	if got.failure != "" {
+	switch {
+	case got.failure != "":
 		out.Verdict = block.Of(got.failure)
-	} else {
+	case got.endless && got.Status == http.StatusOK:
+		out.Verdict = block.Of(block.TooLong)
+	default:
 		out.Verdict, out.value, out.fault = block.OfPost(got.Answer)
 	}
 	return out
@@ -124,38 +130,101 @@ func (r *run) judgeGet(got reply, err error, post outcome) {
 	if got.failure == "" {
 		v = block.OfGet(got.Answer)
 	}
-	f := Finding{Check: checkGet, Verdict: Pass, Seen: "GET " + r.at("/xmlrpc.php") + ": " + got.seen()}
-	if v.Kind != block.Open {
-		f.Verdict, f.Cause, f.Means, f.Do = Fail, string(v.Kind), v.Means, v.Do
-		if post.Kind == block.Open || post.Kind == block.Disabled {
-			f.Verdict = Warn
-			f.Means += " Only GET is affected; Jetpack calls by POST, which works."
-		}
+	v = r.explained(v)
+	seen := "GET " + r.xmlrpcURL() + ": " + got.seen()
+	switch {
+	case v.Kind == block.Open:
+		r.pass(checkGet, seen)
+	case post.Kind == block.Open || post.Kind == block.Disabled:
+		v.Weight = cause.Minor
+		v.Means += " Only GET is affected; Jetpack calls by POST, which works."
+		r.show(checkGet, Warn, v.Cause, seen)
+	default:
+		r.show(checkGet, Fail, v.Cause, seen)
 	}
-	r.add(f)
 }
 
-func (r *run) judgePost(post outcome, err error) {
+// explained returns what the home page says instead of a verdict that only guesses: in
+// maintenance, or without a database, xmlrpc.php ends without a word.
+func (r *run) explained(v block.Verdict) block.Verdict {
+	if v.Kind == r.front.Kind || r.front.Kind.IsWhole() && isMute(v.Kind) {
+		return r.front.Verdict
+	}
+	if v.Kind == block.Missing && r.front.seen && r.front.Kind == block.Open && r.about.path == "" && !r.front.isWordPress() {
+		v.Cause = noWordPress
+	}
+	return v
+}
+
+// isMute reports whether a kind of answer says nothing about its reason.
+func isMute(k block.Kind) bool {
+	switch k {
+	case block.EmptyAnswer, block.ServerError, block.HTMLAnswer, block.Strange, block.Missing, block.Overloaded, block.JunkAnswer, block.Listing:
+		return true
+	}
+	return false
+}
+
+func (r *run) judgePost(ctx context.Context, post outcome, err error) {
 	if err != nil {
 		r.skip(checkPost, err.Error())
 		return
 	}
-	f := Finding{Check: checkPost, Verdict: Pass, Seen: "POST demo.sayHello: " + post.seen()}
+	r.noteClock(post.reply)
+	seen := "POST demo.sayHello: " + post.seen()
+	if post.fault != nil {
+		seen = "POST demo.sayHello: " + quote(post.fault.Error())
+	}
 	switch post.Kind {
 	case block.Open:
-		r.door = r.at("/xmlrpc.php")
-		f.Seen = fmt.Sprintf("POST demo.sayHello: %d, %s", post.Status, quote(fmt.Sprint(post.value)))
-		if post.fault != nil {
-			f.Seen = "POST demo.sayHello: " + quote(post.fault.Error())
+		r.door = r.xmlrpcURL()
+		if post.fault == nil {
+			seen = fmt.Sprintf("POST demo.sayHello: %d, %s", post.Status, quote(fmt.Sprint(post.value)))
 		}
+		r.pass(checkPost, seen)
 	case block.Disabled:
-		r.door = r.at("/xmlrpc.php")
-		f.Verdict, f.Cause, f.Means, f.Do = Warn, string(post.Kind), post.Means, post.Do
+		r.door = r.xmlrpcURL()
+		r.show(checkPost, Warn, post.Cause, seen)
+	case block.CallUnread:
+		c, more := r.unread(ctx, post.Cause)
+		r.show(checkPost, Fail, c, seen+more)
+	case block.OutputBefore, block.OutputAfter:
+		r.show(checkPost, Fail, post.Cause, seen+around(post.Body))
 	default:
-		f.Verdict, f.Cause, f.Means, f.Do = Fail, string(post.Kind), post.Means, post.Do
+		r.show(checkPost, Fail, r.explained(post.Verdict).Cause, seen)
 	}
-	r.noteClock(post.reply)
-	r.add(f)
+}
+
+// around shows what stands before or after the XML of an answer.
+func around(body []byte) string {
+	text := string(body)
+	if i := strings.Index(text, "<?xml"); i > 0 && strings.TrimSpace(text[:i]) != "" {
+		return "; before the XML: " + fmt.Sprintf("%q", shorten(quote(text[:i])))
+	}
+	if i := strings.LastIndex(text, "</methodResponse>"); i >= 0 {
+		return "; after the XML: " + fmt.Sprintf("%q", shorten(quote(text[i+len("</methodResponse>"):])))
+	}
+	return ""
+}
+
+// unread finds out why WordPress cannot read a valid call. A route of the REST API that needs
+// a body says whether bodies arrive: it refuses one that is no JSON before it looks at
+// anything else, so nothing is done.
+func (r *run) unread(ctx context.Context, c cause.Cause) (cause.Cause, string) {
+	if r.api == "" {
+		return c, ""
+	}
+	got, err := r.send(ctx, request{method: http.MethodPost, url: r.api + "batch/v1", body: []byte("{"), contentType: "application/json"})
+	if err != nil {
+		return c, ""
+	}
+	switch code, _ := restCode(got); code {
+	case "rest_invalid_json":
+		return noXMLModule, "; the REST API gets the bodies of calls"
+	case "rest_missing_callback_param":
+		return bodyLost, "; the REST API gets no body either"
+	}
+	return c, ""
 }
 
 // listMethods counts the methods of WordPress itself.
@@ -172,12 +241,9 @@ func (r *run) listMethods(ctx context.Context) {
 	names, ok := xmlrpc.Strings(got.value)
 	switch {
 	case got.Kind != block.Open || !ok:
-		r.add(Finding{Check: checkMethods, Verdict: Warn, Cause: "methods_unreadable", Seen: got.seen(),
-			Means: "The list of methods cannot be read although XML-RPC answers.", Do: "Look for a plugin that changes system.listMethods or truncates long answers."})
+		r.show(checkMethods, Warn, unreadableMethods, got.seen())
 	case !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "wp.") }):
-		r.add(Finding{Check: checkMethods, Verdict: Warn, Cause: "methods_removed", Seen: fmt.Sprintf("%d methods, none of them wp.*", len(names)),
-			Means: "A plugin or filter (xmlrpc_methods) removes WordPress's own methods; Jetpack's may be gone, too.",
-			Do:    "Look for a plugin against XML-RPC; the next section shows whether Jetpack is affected."})
+		r.show(checkMethods, Warn, removedMethods, fmt.Sprintf("%d methods, none of them wp.*", len(names)))
 	default:
 		r.pass(checkMethods, fmt.Sprintf("%d methods", len(names)))
 	}
@@ -198,69 +264,61 @@ func (r *run) tryDetour(ctx context.Context) {
 		r.pass(checkDetour, "open: Jetpack can use it while xmlrpc.php is closed")
 	case r.door != "":
 		r.skip(checkDetour, "closed ("+string(got.Kind)+"), and not needed")
+	case got.Kind == block.HTMLAnswer || got.Kind == block.Missing:
+		r.show(checkDetour, Fail, closedDetour, "POST "+detour+": "+got.seen())
 	default:
-		r.add(Finding{Check: checkDetour, Verdict: Fail, Cause: "detour_" + string(got.Kind), Seen: "POST " + detour + ": " + got.seen(),
-			Means: "Jetpack's detour is closed, too, or Jetpack is not active.", Do: "Open xmlrpc.php first; the detour is for hosts that cannot."})
+		r.show(checkDetour, Fail, r.explained(got.Verdict).Cause, "POST "+detour+": "+got.seen())
 	}
 }
 
-// index is the REST API's description of itself.
-type index struct {
-	URL        string   `json:"url"`
-	Home       string   `json:"home"`
-	Namespaces []string `json:"namespaces"`
+// judgeREST adds the finding about the REST API, which locate looked for.
+func (r *run) judgeREST() {
+	about := r.about
+	switch code, message := restCode(about.first); {
+	case about.path != "":
+		r.judgeIndex(about)
+	case about.why != "":
+		r.skip(checkREST, about.why)
+	case code != "":
+		// A signed call may be let through.
+		r.api, r.hasREST = r.at(indexPath), true
+		c := closedREST
+		c.Means += whoCloses(code)
+		r.show(checkREST, Warn, c, fmt.Sprintf("GET wp-json: %d %s: %s", about.first.Status, code, quote(message)))
+	default:
+		r.noREST(about.first)
+	}
 }
 
-// restIndex looks for the REST API at its two addresses.
-func (r *run) restIndex(ctx context.Context) {
-	var first reply
-	for i, path := range []string{"/wp-json/", "/?rest_route=/"} {
-		ask := "?"
-		if strings.Contains(path, "?") {
-			ask = "&"
-		}
-		// The whole index of a site with many plugins is large.
-		got, err := r.send(ctx, request{method: http.MethodGet, url: r.at(path) + ask + "_fields=name,url,home,namespaces"})
-		if err != nil {
-			r.skip(checkREST, err.Error())
-			return
-		}
-		if i == 0 {
-			first = got
-		}
-		var about index
-		if got.failure != "" || got.Status != http.StatusOK || json.Unmarshal(got.Body, &about) != nil || len(about.Namespaces) == 0 {
-			continue
-		}
-		r.api, r.claimed, r.hasREST = r.at(path), about.Home, slices.Contains(about.Namespaces, "jetpack/v4")
-		r.judgeIndex(about, path)
-		return
+// noREST says why there is no REST API.
+func (r *run) noREST(got reply) {
+	v := block.Of(got.failure)
+	if got.failure == "" {
+		v = block.OfGet(got.Answer)
 	}
-	v := block.Of(first.failure)
-	if first.failure == "" {
-		v = block.OfGet(first.Answer)
+	c := r.explained(v).Cause
+	if v.Kind == block.Open || isMute(v.Kind) && !r.front.Kind.IsWhole() || v.Kind == block.Redirected || v.Kind == block.MethodFilter {
+		c = missingREST
 	}
-	f := Finding{Check: checkREST, Verdict: Warn, Cause: "rest_" + string(v.Kind), Seen: "GET wp-json: " + first.seen(),
-		Means: "The REST API does not answer; Jetpack's newer parts (settings, sync, plugins) need it.",
-		Do:    "Save the permalinks once (Settings > Permalinks), and look for a plugin or rule that blocks /wp-json."}
-	r.add(f)
+	if c.Weight == cause.Blocking {
+		c.Weight = cause.Partial
+	}
+	r.show(checkREST, Warn, c, "GET wp-json: "+got.seen())
 }
 
-func (r *run) judgeIndex(about index, path string) {
-	seen := fmt.Sprintf("%s: home %s, %d namespaces", path, quote(about.Home), len(about.Namespaces))
+func (r *run) judgeIndex(about index) {
+	seen := fmt.Sprintf("%s: home %s, %d namespaces", about.path, quote(about.Home), len(about.Namespaces))
 	home, err := url.Parse(about.Home)
-	if err != nil || about.Home == "" || sameSite(home, r.home) {
-		if path != "/wp-json/" {
-			r.add(Finding{Check: checkREST, Verdict: Warn, Cause: "rest_plain", Seen: seen, Means: "The REST API answers only at ?rest_route=: pretty permalinks do not work.",
-				Do: "Save the permalinks once (Settings > Permalinks); in nginx use try_files $uri $uri/ /index.php?$args."})
-			return
-		}
+	switch {
+	case err == nil && about.Home != "" && !sameSite(home, r.home):
+		c := otherHome
+		c.Means = fmt.Sprintf("The site believes that it is at %s, but it was reached at %s.", quote(about.Home), r.home)
+		r.show(checkREST, Warn, c, seen)
+	case about.path == plainIndexPath && !r.front.plainPermalinks() && r.front.seen:
+		r.show(checkREST, Warn, lostRewrites, seen+"; "+indexPath+": "+about.first.seen())
+	default:
 		r.pass(checkREST, seen)
-		return
 	}
-	r.add(Finding{Check: checkREST, Verdict: Warn, Cause: "home_differs", Seen: seen,
-		Means: "The site believes that it is at " + quote(about.Home) + ", but it was reached at " + r.home.String() + ".",
-		Do:    "Set home and siteurl (Settings > General, or wp-config.php) to the address that visitors reach."})
 }
 
 // sameSite compares addresses as Jetpack does, except that it ignores a trailing slash.
@@ -270,11 +328,11 @@ func sameSite(a, b *url.URL) bool {
 
 // rsd asks the site for the advertised address of its XML-RPC.
 func (r *run) rsd(ctx context.Context) {
-	if r.door != r.at("/xmlrpc.php") {
+	if r.door != r.xmlrpcURL() {
 		r.skip(checkRSD, "xmlrpc.php is not open")
 		return
 	}
-	got, err := r.send(ctx, request{method: http.MethodGet, url: r.at("/xmlrpc.php?rsd")})
+	got, err := r.send(ctx, request{method: http.MethodGet, url: r.xmlrpcURL() + "?rsd"})
 	if err != nil {
 		r.skip(checkRSD, err.Error())
 		return
@@ -295,9 +353,7 @@ func (r *run) rsd(ctx context.Context) {
 		r.pass(checkRSD, "points to "+quote(link))
 		return
 	}
-	r.add(Finding{Check: checkRSD, Verdict: Warn, Cause: "rsd_differs", Seen: "points to " + withoutQuery(link),
-		Means: "The site advertises another address for its xmlrpc.php than the one that answers; WordPress.com believes the site.",
-		Do:    "Set siteurl (Settings > General, or wp-config.php) to the address of the WordPress installation."})
+	r.show(checkRSD, Warn, otherDoor, "points to "+withoutQuery(link))
 }
 
 // noteClock records the site's clock from an answer made by PHP.

@@ -2,6 +2,7 @@ package jetpack
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -101,6 +102,13 @@ func (e *exchanger) probe(ctx context.Context, t check.Target) (check.Observatio
 	t.Timeout = min(timeout, check.MaxTimeout)
 	o := e.prober.Probe(ctx, t)
 	e.sent += 1 + len(o.Hops)
+	at := t.URL
+	if n := len(o.Hops); n > 0 {
+		at = o.Hops[n-1].URL
+	}
+	if u, err := check.ParseURL(at); err == nil {
+		e.pinned(u.Std(), o)
+	}
 	return o, nil
 }
 
@@ -133,6 +141,8 @@ type reply struct {
 	clock    time.Duration
 	hasClock bool
 	took     time.Duration
+	// endless is true when the body is longer than any answer may be.
+	endless bool
 }
 
 // send does one exchange. It never follows a redirect. An error means that send sent
@@ -171,15 +181,29 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	out := reply{Answer: block.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, took: e.now().Sub(start)}
+	out := reply{Answer: block.Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}, took: e.now().Sub(start), endless: len(body) == maxBody}
 	if date, ok := dateOf(resp.Header); ok {
 		// A Date is truncated to the second, so the clock was half a second ahead on average.
 		out.clock, out.hasClock = date.Add(time.Second/2).Sub(start.Add(out.took/2)), true
 	}
 	if err != nil {
-		return broken(err, out.took), nil
+		return brokenBody(err, out), nil
 	}
 	return out, nil
+}
+
+// brokenBody returns the reply for an answer that broke off in its body.
+func brokenBody(err error, got reply) reply {
+	out := broken(err, got.took)
+	out.clock, out.hasClock = got.clock, got.hasClock
+	switch {
+	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
+		out.failure = block.BadEncoding
+	case out.failure == block.Lost:
+		out.failure = block.CutShort
+	}
+	out.why = fmt.Sprintf("%d, then after %d bytes: %s", got.Status, len(got.Body), out.why)
+	return out
 }
 
 // dateOf returns the Date of an answer. PHP writes its zone as a number, as XML-RPC answers of
@@ -203,7 +227,6 @@ func (e *exchanger) pin(ctx context.Context, u *url.URL) error {
 	if err != nil {
 		return err
 	}
-	e.pinned(u, o)
 	if _, ok := e.pins[hostPort(u)]; !ok {
 		return fmt.Errorf("%s cannot be reached: %s", u.Host, explainFailure(o))
 	}

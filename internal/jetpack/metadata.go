@@ -146,7 +146,7 @@ func (r *run) compareKnown(a *about) {
 
 func (r *run) compareDoor(link string) {
 	u, err := url.Parse(link)
-	own, ownErr := url.Parse(r.at("/xmlrpc.php"))
+	own, ownErr := url.Parse(r.xmlrpcURL())
 	switch {
 	case link == "" || err != nil || ownErr != nil:
 		r.skip(checkKnownDoor, "WordPress.com gives no link to xmlrpc.php")

@@ -147,7 +147,7 @@ func (r *run) refusedSync(got reply) {
 	switch {
 	case got.failure != "":
 		v := block.Of(got.failure)
-		c = cause.Cause{Name: string(v.Kind), Means: v.Means, Owner: v.Do}
+		c = v.Cause
 	case json.Unmarshal(got.Body, &e) == nil && e.Code != "":
 		seen = fmt.Sprintf("GET sync/status: %d %s: %s", got.Status, quote(e.Code), quote(e.Message))
 		switch {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/jetpack/block"
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
 )
 
 // The steps of section 1.
@@ -25,54 +26,80 @@ const (
 	checkIPv6      = "ipv6"
 )
 
-// wayIn probes the given page by HEAD and GET, as checks do.
+// wayIn probes the given page by HEAD and GET, as checks do, and looks where WordPress is.
 func (r *run) wayIn(ctx context.Context) {
-	ask := func(m check.Method, p check.RedirectPolicy) (check.Observation, error) {
-		return r.probe(ctx, check.Target{URL: r.page.String(), Settings: check.Settings{Method: m, RedirectPolicy: p}})
+	all := []string{checkDNS, checkTCP, checkTLS, checkRedirects, checkAnswer, checkFirewall, checkIPv6}
+	ask := func(at string, m check.Method, p check.RedirectPolicy) (check.Observation, error) {
+		return r.probe(ctx, check.Target{URL: at, Settings: check.Settings{Method: m, RedirectPolicy: p}})
 	}
-	get, err := ask(check.MethodGet, check.RedirectFollow)
+	get, err := ask(r.page.String(), check.MethodGet, check.RedirectFollow)
 	first := get
 	if err == nil && len(get.Hops) > 0 {
 		// The probe measured only the last host, so probe the first one too.
-		first, err = ask(check.MethodGet, check.RedirectFail)
+		first, err = ask(r.page.String(), check.MethodGet, check.RedirectFail)
+	}
+	if err == nil && first.Outcome == check.OutcomeUnknown && first.Failure == check.FailureNone {
+		err = errNoTime
 	}
 	if err != nil {
-		r.skipAll(err.Error(), checkDNS, checkTCP, checkTLS, checkRedirects, checkAnswer, checkFirewall, checkIPv6)
+		r.skipAll(err.Error(), all...)
 		return
 	}
 	r.network(first)
 	if !r.reached {
-		r.skipAll("there is no connection", checkRedirects, checkAnswer, checkFirewall, checkIPv6)
+		r.skipAll("there is no connection", all[3:]...)
 		return
 	}
-	r.follow(get)
-	if head, err := ask(check.MethodHead, check.RedirectFollow); err != nil {
-		r.skip(checkAnswer, err.Error())
+	end := r.follow(get)
+	if hangs := get.Failure == check.FailureTimeout; hangs {
+		r.front = front{Verdict: block.Of(block.Timeout), seen: true, reply: reply{failure: block.Timeout, why: explainFailure(get)}}
 	} else {
-		r.compare(head, get)
+		r.look(ctx, end)
+	}
+	r.locate(ctx)
+	if r.home.Path != r.given.Path && r.front.seen && r.front.Kind == block.Missing {
+		// The given path is no page, as that of WordPress's files below its home.
+		if at, err := ask(r.home.String(), check.MethodGet, check.RedirectFollow); err == nil {
+			get, end = at, r.home.String()
+			r.look(ctx, end)
+		}
+	}
+	r.redirects(ctx, get)
+	switch get.Failure {
+	case check.FailureRedirect:
+		r.skip(checkAnswer, "the redirects lead nowhere")
+	case check.FailureTimeout:
+		r.show(checkAnswer, Fail, r.front.Cause, "GET "+explainFailure(get))
+	default:
+		if head, err := ask(end, check.MethodHead, check.RedirectFail); err != nil {
+			r.skip(checkAnswer, err.Error())
+		} else {
+			r.compare(head, get)
+		}
 	}
 	r.firewall(get)
 	r.ipv6(get)
-	r.locate(ctx)
 }
 
-// locate finds out whether the given path is WordPress's directory or a page of a site
-// above it.
-func (r *run) locate(ctx context.Context) {
-	if r.home.Path == "/" {
+// look fetches the home page once more, for its text: the engine tells what it makes of it
+// only. End is where its redirects led.
+func (r *run) look(ctx context.Context, end string) {
+	got, err := r.send(ctx, request{method: http.MethodGet, url: end})
+	switch {
+	case err != nil:
+		r.front.why = err.Error()
 		return
+	case got.failure != "":
+		r.front.Verdict = block.Of(got.failure)
+	case strings.Contains(end, "/wp-login.php") && !strings.Contains(r.page.Path, "wp-login"):
+		r.front.Verdict = block.Of(block.LoginWall)
+	default:
+		r.front.Verdict = block.OfPage(got.Answer)
 	}
-	root := *r.home
-	root.Path = "/"
-	if r.isDoor(ctx, root.String()+"xmlrpc.php") && !r.isDoor(ctx, r.at("/xmlrpc.php")) {
-		r.home = &root
+	r.front.reply, r.front.seen = got, true
+	if r.front.Kind.IsWhole() {
+		r.front.Weight = cause.Whole
 	}
-}
-
-// isDoor reports whether WordPress itself answers at a URL.
-func (r *run) isDoor(ctx context.Context, at string) bool {
-	got, err := r.send(ctx, request{method: http.MethodGet, url: at})
-	return err == nil && got.failure == "" && block.OfGet(got.Answer).Kind == block.Open
 }
 
 func (r *run) skipAll(why string, checks ...string) {
@@ -118,23 +145,19 @@ func dnsSeen(u *url.URL, o check.Observation) string {
 }
 
 func (r *run) networkFailure(name string, o check.Observation) {
-	f := Finding{Check: name, Verdict: Fail, Cause: name + "_" + o.Reason, Seen: explainFailure(o)}
+	seen := explainFailure(o)
 	switch {
+	case isOurs(o):
+		r.show(name, Warn, wayCause("", o.Reason, nil), seen)
 	case o.Failure == check.FailurePolicy, o.Reason == "unroutable":
-		f.Cause = "private_address"
-		f.Means = "The address is not one of the public Internet, so WordPress.com cannot reach the site."
-		f.Do = "Give the site a public address and name; to diagnose a private one, allow private addresses (--allow-private)."
+		r.show(name, Fail, privateAddress, seen)
 	case name == checkDNS:
-		f.Means = "The site's name cannot be resolved, so nobody can find the site."
-		f.Do = "Check the domain's name servers and records (dig " + r.given.Hostname() + "), and whether the domain has expired."
+		r.show(name, Fail, wayCause(checkDNS, o.Reason, dnsTexts), seen)
 	case name == checkTCP:
-		f.Means = "The server cannot be reached: it is off, or a firewall is in the way."
-		f.Do = "Check that the web server runs and listens on the port, and that the firewall lets everybody in."
-	case name == checkTLS:
-		f.Means = "The TLS handshake fails, so WordPress.com does not get as far as HTTP: " + o.Reason + "."
-		f.Do = "Renew or complete the certificate (full chain, right host name), and check the TLS settings of server and CDN."
+		r.show(name, Fail, wayCause(checkTCP, o.Reason, tcpTexts), seen)
+	default:
+		r.show(name, Fail, wayCause(checkTLS, o.Reason, tlsTexts), seen)
 	}
-	r.add(f)
 }
 
 func (r *run) tls(o check.Observation) {
@@ -143,55 +166,69 @@ func (r *run) tls(o check.Observation) {
 		return
 	}
 	seen := fmt.Sprintf("certificate valid until %s, handshake in %s", o.CertificateExpire.Format("2006-01-02"), milliseconds(o.Timing.TLS))
-	f := Finding{Check: checkTLS, Verdict: Warn, Seen: seen}
 	switch {
 	case slices.Contains(o.Advisories, check.AdvisoryTLSExpiring):
-		f.Cause, f.Means = "tls_expiring", "The certificate expires soon; then all calls will fail."
-		f.Do = "Find out why it is not renewed (certbot renew --dry-run)."
+		r.show(checkTLS, Warn, expiringCertificate, seen)
 	case slices.Contains(o.Advisories, check.AdvisoryTLSDeprecated):
-		f.Cause, f.Means = "tls_deprecated", "The server speaks only old versions of TLS, which callers are dropping one after another."
-		f.Do = "Turn on TLS 1.2 and 1.3."
+		r.show(checkTLS, Warn, oldTLS, seen)
 	default:
-		f.Verdict = Pass
+		r.pass(checkTLS, seen)
 	}
-	r.add(f)
 }
 
-// follow adds the finding about redirects, and moves the diagnosis to their target.
-func (r *run) follow(o check.Observation) {
-	if o.Failure == check.FailureRedirect {
-		f := Finding{Check: checkRedirects, Verdict: Fail, Cause: "redirect_" + o.Reason, Seen: explainFailure(o) + hopsSeen(o),
-			Means: "The home page redirects to where no caller can go.",
-			Do:    "Make home and siteurl (Settings > General) match the redirects of server and CDN; behind a proxy pass X-Forwarded-Proto."}
-		if o.Reason == "loop" || o.Reason == "too_many" {
-			f.Means = "The home page redirects endlessly, so no caller arrives."
-		}
-		r.add(f)
-		return
+// follow moves the diagnosis to where the home page's redirects lead, and returns the URL of
+// the page at their end.
+func (r *run) follow(o check.Observation) (end string) {
+	if len(o.Hops) == 0 || o.Failure == check.FailureRedirect || o.Failure != check.FailureNone && o.Phase <= check.PhaseTLS {
+		return r.page.String()
 	}
-	if len(o.Hops) == 0 {
+	end = o.Hops[len(o.Hops)-1].URL
+	target, err := check.ParseURL(end)
+	if err != nil {
+		return r.page.String()
+	}
+	if last := target.Std(); last.Scheme != r.given.Scheme || last.Host != r.given.Host {
+		moved := *r.given
+		moved.Scheme, moved.Host = last.Scheme, last.Host
+		r.home = &moved
+	}
+	return end
+}
+
+// redirects adds the finding about redirects.
+func (r *run) redirects(ctx context.Context, o check.Observation) {
+	hops := strings.TrimPrefix(hopsSeen(o), ": ")
+	switch {
+	case o.Failure == check.FailureRedirect:
+		r.show(checkRedirects, Fail, wayCause("redirect", o.Reason, redirectTexts), explainFailure(o)+hopsSeen(o))
+	case len(o.Hops) == 0:
 		r.pass(checkRedirects, "none")
-		return
-	}
-	if o.Failure != check.FailureNone && o.Phase <= check.PhaseTLS {
-		r.add(Finding{Check: checkRedirects, Verdict: Fail, Cause: "redirect_target", Seen: strings.TrimPrefix(hopsSeen(o), ": ") + ", where " + explainFailure(o),
-			Means: "The home page redirects to an address that cannot be reached.",
-			Do:    "Set home and siteurl (Settings > General) to an address that works, or repair the one redirected to."})
-		return
-	}
-	target, err := check.ParseURL(o.Hops[len(o.Hops)-1].URL)
-	last := target.Std()
-	if err != nil || last.Scheme == r.given.Scheme && last.Host == r.given.Host {
+	case o.Failure != check.FailureNone && o.Phase <= check.PhaseTLS:
+		r.show(checkRedirects, Fail, wayCause("redirect", "target", redirectTexts), hops+", where "+explainFailure(o))
+	case r.home.Scheme == r.given.Scheme && r.home.Host == r.given.Host:
 		// The redirect stays within the site, as to a language; xmlrpc.php does not move.
 		r.pass(checkRedirects, "within the site"+hopsSeen(o))
+	default:
+		r.moved(ctx, hops)
+	}
+}
+
+// moved adds the finding about redirects to another address of the site. WordPress itself
+// redirects pages alone: xmlrpc.php then answers at the given address all the same.
+func (r *run) moved(ctx context.Context, hops string) {
+	door := *r.files
+	door.Scheme, door.Host = r.given.Scheme, r.given.Host
+	got, err := r.call(ctx, strings.TrimSuffix(door.String(), "/")+"/xmlrpc.php", "demo.sayHello")
+	if err == nil && got.Kind == block.Open {
+		r.pass(checkRedirects, hops+"; pages only: calls to the given address are answered")
 		return
 	}
-	moved := *r.given
-	moved.Scheme, moved.Host = last.Scheme, last.Host
-	r.home = &moved
-	r.add(Finding{Check: checkRedirects, Verdict: Warn, Cause: "redirected", Seen: strings.TrimPrefix(hopsSeen(o), ": "),
-		Means: "The site is at " + r.home.String() + ". Calls to " + r.given.String() + " are lost: a redirected POST becomes a GET, and signed calls are not repeated.",
-		Do:    "Make sure that home and siteurl, and through them WordPress.com, have the address " + strings.TrimSuffix(r.home.String(), "/") + "."})
+	c := movedSite
+	c.Means = "The site is at " + r.home.String() + ". " + c.Means
+	if r.claimed != "" && !r.claims(r.home) {
+		c.Weight = cause.Blocking
+	}
+	r.show(checkRedirects, Warn, c, hops)
 }
 
 func hopsSeen(o check.Observation) string {
@@ -210,42 +247,33 @@ func hopsSeen(o check.Observation) string {
 	return b.String()
 }
 
-// compare compares the results of HEAD and GET.
+// compare compares the results of HEAD and GET, and says what is wrong with the home page.
 func (r *run) compare(head, get check.Observation) {
 	seen := "HEAD " + explainOutcome(head) + ", GET " + explainOutcome(get)
-	f := Finding{Check: checkAnswer, Seen: seen}
+	works := get.Outcome == check.OutcomeUp
 	switch {
-	case get.Outcome == check.OutcomeUp && head.Outcome == check.OutcomeUp:
-		f.Verdict = Pass
-	case get.Outcome == check.OutcomeUp:
-		f.Verdict, f.Cause = Warn, "head_refused"
-		f.Means = "HEAD fails where GET works: monitors that use HEAD see the site as down."
-		f.Do = "Let HEAD through in the web server, firewall and plugins."
-	case get.Outcome == check.OutcomeUnknown:
-		f.Verdict = Skipped
-	case get.HTTPStatus == http.StatusUnauthorized:
-		f.Verdict, f.Cause = Fail, "basic_auth"
-		f.Means = "HTTP authentication guards the site: WordPress.com has no password for it."
-		f.Do = "Exempt /xmlrpc.php and /wp-json from the password (Satisfy Any, auth_basic off)."
-	case get.Failure == check.FailureRedirect, get.Failure == check.FailureBlocked:
-		f.Verdict = Skipped // another finding has it
+	case r.front.isRefused():
+		r.skip(checkAnswer, "see the next line")
+	case r.front.Kind.IsWhole(), !works && r.front.seen && r.front.Kind != block.Open:
+		r.show(checkAnswer, Fail, r.front.Cause, seen+"; "+r.front.reply.seen())
+	case works && head.Outcome == check.OutcomeUp:
+		r.pass(checkAnswer, seen)
+	case works:
+		r.show(checkAnswer, Warn, headRefused, seen)
+	case get.Outcome == check.OutcomeUnknown, get.Failure == check.FailureBlocked:
+		r.skip(checkAnswer, seen)
 	default:
-		f.Verdict, f.Cause = Fail, "home_"+strings.ToLower(get.Reason)
-		if get.Reason == "" {
-			f.Cause = "home_fails"
-		}
-		f.Means = "The home page fails: " + explainFailure(get) + "."
-		f.Do = "Look for the reason in the logs of the web server and PHP."
+		r.show(checkAnswer, Fail, homeRefuses, seen)
 	}
-	r.add(f)
 }
 
+// firewall says who answers instead of the home page.
 func (r *run) firewall(o check.Observation) {
 	switch {
+	case r.front.isRefused():
+		r.show(checkFirewall, Fail, r.front.Cause, "GET "+r.home.String()+": "+r.front.reply.seen())
 	case o.Failure == check.FailureBlocked:
-		r.add(Finding{Check: checkFirewall, Verdict: Fail, Cause: "firewall", Seen: explainFailure(o),
-			Means: "A firewall answers instead of the site (" + o.Reason + ").",
-			Do:    "Let WordPress.com's address ranges (https://jetpack.com/ips-v4.txt) and Jetmon's through."})
+		r.show(checkFirewall, Fail, block.ByReason(o.Reason).Cause, explainFailure(o))
 	case o.Outcome == check.OutcomeUp:
 		r.pass(checkFirewall, "the home page does not come from a firewall")
 	default:
@@ -257,9 +285,7 @@ func (r *run) ipv6(o check.Observation) {
 	addr, err := netip.ParseAddrPort(o.ResolvedAddress)
 	switch {
 	case slices.Contains(o.Advisories, check.AdvisoryIPv6Broken):
-		r.add(Finding{Check: checkIPv6, Verdict: Warn, Cause: "ipv6_broken", Seen: "IPv6 does not connect, IPv4 does",
-			Means: "The name has an IPv6 address that does not answer: callers that prefer IPv6 wait or fail.",
-			Do:    "Make the server listen on IPv6, or remove the AAAA record."})
+		r.show(checkIPv6, Warn, brokenIPv6, "IPv6 does not connect, IPv4 does")
 	case err == nil && addr.Addr().Is6():
 		r.pass(checkIPv6, "connected over IPv6")
 	default:

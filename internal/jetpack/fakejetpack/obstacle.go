@@ -196,6 +196,10 @@ func (p canned) serve(w http.ResponseWriter, r *http.Request) {
 	for i := 0; i+1 < len(p.header); i += 2 {
 		w.Header().Set(p.header[i], p.header[i+1])
 	}
+	if p.to != nil && strings.HasPrefix(r.URL.Path, "/wp-login.php") {
+		_, _ = io.WriteString(w, loginForm) // the client may be gone
+		return
+	}
 	if p.to != nil {
 		w.Header().Set("Location", p.to(r.Host, r.URL.RequestURI()))
 	}

@@ -52,6 +52,9 @@ var pages = map[Obstacle]canned{
 	TooLarge: {status: 413, post: true, header: nginx, body: byNginx("413 Request Entity Too Large")},
 }
 
+// loginForm is the page to which a login wall leads.
+const loginForm = `<!DOCTYPE html><html><head><title>Log In</title></head><body class="login"><form action="/wp-login.php"><input type="password" name="pwd" /></form></body></html>`
+
 var (
 	nginx      = []string{"Server", "nginx"}
 	cloudflare = []string{"Cf-Ray", "8a1b2c3d4e5f-FRA", "Server", "cloudflare"}

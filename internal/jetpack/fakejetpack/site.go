@@ -125,6 +125,8 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 		s.rest(w, r, strings.TrimPrefix(path, base+"/wp-json"), body)
 	case path == base+"/", path == base+"/index.php", path == s.o.Dir+"/", path == s.o.Dir+"/index.php":
 		s.index(w, r, body)
+	case path == s.o.Dir:
+		http.Redirect(w, r, path+"/", http.StatusMovedPermanently) // as web servers do for directories
 	case path == "/":
 		page(w, http.StatusOK, "<!DOCTYPE html><html><head><title>Another site</title></head><body>Files of another site</body></html>\n")
 	default:
