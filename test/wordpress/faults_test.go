@@ -28,6 +28,7 @@ func faults() []fault {
 		{"out of memory", code("ini_set( 'memory_limit', '8M' ); $x = str_repeat( 'x', 1 << 30 );")},
 		{"a notice", func(t testing.TB, s *Site) { s.Ini(t, "display_errors=1"); s.Plugin(t, "echo $nothing;") }},
 		{"text before", code("echo 'Hi!';")},
+		{"text before, nothing buffered", func(t testing.TB, s *Site) { s.Ini(t, "output_buffering=0"); s.Plugin(t, "echo 'Hi!';") }},
 		{"byte order mark", code(`echo "\xEF\xBB\xBF";`)},
 		{"blank lines", code(`echo "\n\n";`)},
 		{"text behind", code("register_shutdown_function( function () { echo '<b>Warning</b>: late'; } );")},
@@ -40,8 +41,8 @@ func faults() []fault {
 		{"no methods", code("add_filter( 'xmlrpc_methods', '__return_empty_array', 9999 );")},
 		{"no methods of Jetpack", code("add_filter( 'xmlrpc_methods', fn( $m ) => array_filter( $m, fn( $k ) => 0 !== strpos( $k, 'jetpack.' ), ARRAY_FILTER_USE_KEY ), 9999 );")},
 		{"coming soon", code("add_action( 'template_redirect', function () { header( 'Retry-After: 3600' ); status_header( 503 ); echo '<!DOCTYPE html><h1>Coming soon</h1>'; exit; } );")},
-		{"REST for those logged in", code("add_filter( 'rest_authentication_errors', fn( $r ) => is_user_logged_in() ? $r : new WP_Error( 'rest_not_logged_in', 'You are not currently logged in.', array( 'status' => 401 ) ) );")},
-		{"REST forbidden", code("add_filter( 'rest_authentication_errors', fn( $r ) => new WP_Error( 'rest_cannot_access', 'DRA: Only authenticated users can access the REST API.', array( 'status' => 403 ) ), 99 );")},
+		{"REST for those logged in", code("add_filter( 'rest_authentication_errors', fn( $r ) => true === $r || is_wp_error( $r ) || is_user_logged_in() ? $r : new WP_Error( 'rest_not_logged_in', 'You are not currently logged in.', array( 'status' => 401 ) ), 99 );")},
+		{"REST for users alone", code("add_filter( 'rest_authentication_errors', fn( $r ) => is_user_logged_in() ? $r : new WP_Error( 'rest_cannot_access', 'DRA: Only authenticated users can access the REST API.', array( 'status' => 403 ) ), 99 );")},
 		{"offline", func(t testing.TB, s *Site) { s.Config(t, "define( 'JETPACK_DEV_DEBUG', true );") }},
 		{"staging", func(t testing.TB, s *Site) { s.Config(t, "define( 'JETPACK_STAGING_MODE', true );") }},
 		{"local", func(t testing.TB, s *Site) { s.Config(t, "define( 'WP_ENVIRONMENT_TYPE', 'local' );") }},
@@ -54,15 +55,11 @@ func faults() []fault {
 	}
 }
 
-// basics are the questions that each diagnosis asks.
-func basics() []question {
-	return []question{
-		{"front page", get("")}, {"GET", fromCore("xmlrpc.php")}, {"hello", unsigned("demo.sayHello", "")},
-		{"for Jetpack", unsigned("system.listMethods", "?for=jetpack")}, {"signed by the blog", signed(wrong{})},
-		{"signed by the user", signed(wrong{token: UserToken})}, {"detour", detour("system.listMethods")},
-		{"REST index", get("wp-json/?_fields=name,url,home,namespaces")}, {"connection", get("wp-json/jetpack/v4/connection")},
-		{"sync status", signed(wrong{rest: syncStatus})},
-	}
+func TestAnswersOfAConnectedSite(t *testing.T) {
+	s := newSite(t, Options{})
+	r := recordOf(t, s)
+	r.ask(t, "a site that its owner connected", s, everything())
+	r.compare(t, "connected")
 }
 
 func TestAnswersWhenSomethingIsWrong(t *testing.T) {

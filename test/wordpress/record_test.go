@@ -1,5 +1,3 @@
-//go:build wordpress
-
 package wordpress
 
 import (

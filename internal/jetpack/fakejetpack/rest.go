@@ -16,8 +16,11 @@ func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []
 	if !ok {
 		return
 	}
+	if r.Method == http.MethodGet {
+		w.Header().Set("Allow", "GET")
+	}
 	switch {
-	case s.o.RESTClosed != "" && signer == nil:
+	case s.o.RESTClosed != "" && (signer == nil || s.o.RESTForUsers && signer.UserID == 0):
 		restError(w, s.o.RESTStatus, s.o.RESTClosed, "Only logged in users may use the REST API of this site.")
 	case path == "" || path == "/":
 		s.restIndex(w, r)
@@ -45,7 +48,7 @@ func (s *Site) restIndex(w http.ResponseWriter, r *http.Request) {
 	}
 	all := map[string]any{
 		"name": "A site", "description": "", "url": strings.TrimSuffix(s.siteURL(r), "/"), "home": strings.TrimSuffix(s.home(r), "/"),
-		"gmt_offset": "0", "timezone_string": "", "namespaces": names, "authentication": map[string]any{},
+		"gmt_offset": "0", "timezone_string": "", "namespaces": names, "authentication": []any{}, "site_icon": 0, "site_icon_url": "", "site_logo": 0,
 	}
 	if fields := r.URL.Query().Get("_fields"); fields != "" {
 		wanted := strings.Split(fields, ",")
@@ -78,6 +81,7 @@ func noRoute(w http.ResponseWriter) {
 }
 
 func restError(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Del("Allow")
 	writeJSON(w, status, map[string]any{"code": code, "message": message, "data": map[string]any{"status": status}})
 }
 

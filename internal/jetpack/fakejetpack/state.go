@@ -1,6 +1,9 @@
 package fakejetpack
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+)
 
 // State is what WordPress itself is in, behind its web server.
 type State string
@@ -29,19 +32,28 @@ func dying(title, text string) string {
 
 // stop answers a request to anything but xmlrpc.php if the state ends it, and reports
 // whether it did.
-func (s State) stop(w http.ResponseWriter) bool {
+func (s State) stop(w http.ResponseWriter, r *http.Request) bool {
+	status, title, text := http.StatusInternalServerError, "", ""
 	switch s {
 	case Maintenance:
 		w.Header().Set("Retry-After", "600")
-		page(w, http.StatusServiceUnavailable, dying("Maintenance", "Briefly unavailable for scheduled maintenance. Check back in a minute."))
+		status, title, text = http.StatusServiceUnavailable, "Maintenance", "Briefly unavailable for scheduled maintenance. Check back in a minute."
 	case DatabaseAway:
-		page(w, http.StatusInternalServerError, dying("Database Error", "<h1>Error establishing a database connection</h1>"))
+		title, text = "Database Error", "<h1>Error establishing a database connection</h1>"
 	case Broken:
-		page(w, http.StatusInternalServerError, dying("WordPress &rsaquo; Error",
-			`<p>There has been a critical error on this website.</p><p><a href="https://wordpress.org/documentation/article/faq-troubleshooting/">Learn more about troubleshooting WordPress.</a></p>`))
+		title = "WordPress &rsaquo; Error"
+		text = `<p>There has been a critical error on this website.</p><p><a href="https://wordpress.org/documentation/article/faq-troubleshooting/">Learn more about troubleshooting WordPress.</a></p>`
 	default:
 		return false
 	}
+	if r.Header.Get("Content-Type") != "text/xml" {
+		page(w, status, dying(title, text))
+		return true
+	}
+	// WordPress dies in XML for those who sent XML, as callers of the detour do.
+	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, "<error>\n    <code>wp_die</code>\n    <title><![CDATA[%s]]></title>\n    <message><![CDATA[%s]]></message>\n</error>\n", title, text) // the client may be gone
 	return true
 }
 
@@ -58,7 +70,10 @@ func (s State) stopPage(w http.ResponseWriter) bool {
 // silence is stop for xmlrpc.php: it ends without a word, for callers and for browsers.
 func (s State) silence(w http.ResponseWriter) bool {
 	switch s {
-	case Maintenance, DatabaseAway:
+	case Maintenance:
+		w.Header().Set("Retry-After", "600")
+		page(w, http.StatusOK, "")
+	case DatabaseAway:
 		page(w, http.StatusOK, "")
 	case Broken:
 		page(w, http.StatusInternalServerError, "")

@@ -1,5 +1,3 @@
-//go:build wordpress
-
 package wordpress
 
 import (
@@ -88,17 +86,21 @@ func post(path string, toCore bool, body []byte) call {
 	}
 }
 
-func TestAnswersOfAConnectedSite(t *testing.T) {
-	s := newSite(t, Options{})
-	r := recordOf(t, s)
-	r.ask(t, "a site that its owner connected", s, everything())
-	r.compare(t, "connected")
-}
-
 // detour calls a method by Jetpack's other way in.
 func detour(method string) call {
 	return func(t testing.TB, home, _ string) answer {
 		t.Helper()
 		return send(t, "POST", home+"?for=jetpack&jetpack=comms", encode(t, method))
+	}
+}
+
+// basics are the questions that each diagnosis asks.
+func basics() []question {
+	return []question{
+		{"front page", get("")}, {"GET", fromCore("xmlrpc.php")}, {"hello", unsigned("demo.sayHello", "")},
+		{"for Jetpack", unsigned("system.listMethods", "?for=jetpack")}, {"signed by the blog", signed(wrong{})},
+		{"signed by the user", signed(wrong{token: UserToken})}, {"detour", detour("system.listMethods")},
+		{"REST index", get("wp-json/?_fields=name,url,home,namespaces")}, {"connection", get("wp-json/jetpack/v4/connection")},
+		{"sync status", signed(wrong{rest: syncStatus})},
 	}
 }
