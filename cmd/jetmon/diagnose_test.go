@@ -49,7 +49,7 @@ func TestDiagnoseNamesTheBlockAndExitsWith1(t *testing.T) {
 	t.Parallel()
 	site := fakeSite(t, fakejetpack.Sucuri)
 	code, stdout, stderr := run(t, nil, "diagnose", "site", site, "--allow-private", noMetadata)
-	if code != exitFailed || stderr != "" || !strings.Contains(stdout, "\nMost likely cause: Sucuri answers instead of the site") {
+	if code != exitFailed || stderr != "" || !strings.Contains(stdout, "\nMost likely cause: Sucuri refuses the calls") {
 		t.Errorf("exit code %d, stderr %q:\n%s", code, stderr, stdout)
 	}
 	code, stdout, _ = run(t, nil, "diagnose", site, "--allow-private", noMetadata, "--json")

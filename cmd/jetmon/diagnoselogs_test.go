@@ -22,7 +22,7 @@ func TestDiagnoseLogsPutsTheMaximumAgainstTheBuffers(t *testing.T) {
 		t.Errorf("exit code %d, stderr %q", code, stderr)
 	}
 	text := strings.Join(strings.Fields(stdout), " ")
-	for _, want := range []string{"64156*", "fastcgi_buffers 16 4k;", "first is line 52", "buffer_mismatch", "Most likely cause: Jetpack Sync's lock"} {
+	for _, want := range []string{"64156*", "fastcgi_buffers 16 4k;", "first is line 52", "buffer_mismatch", "The cause: Jetpack Sync's lock"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not in\n%s", want, stdout)
 		}

@@ -108,7 +108,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 		r.section = s.section
 		s.steps(ctx)
 	}
-	report := &Report{URL: r.home.String(), Start: start, Took: d.o.Now().Sub(start), Findings: r.findings}
+	report := &Report{URL: r.home.String(), Given: t.URL, From: r.from, Requests: r.sent, Start: start, Took: d.o.Now().Sub(start), Findings: r.findings}
 	report.conclude()
 	return report, nil
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/accesslog"
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
 )
 
 // founding is the case of the founding document: at most 64,156 bytes, 1,056 on average,
@@ -47,8 +49,8 @@ func TestTheFoundingDocumentsSearchEndsInOneReport(t *testing.T) {
 			t.Errorf("%q is not in %q", want, sizes.Seen)
 		}
 	}
-	if r.Proposed.String() != "16x4k" || !strings.Contains(sizes.Do, "fastcgi_buffers 16 4k;") {
-		t.Errorf("proposed %s: %s", r.Proposed, sizes.Do)
+	if r.Proposed.String() != "16x4k" || !strings.Contains(sizes.Host, "fastcgi_buffers 16 4k;") || !strings.Contains(sizes.Means, "may go") {
+		t.Errorf("proposed %s: %s %s", r.Proposed, sizes.Means, sizes.Host)
 	}
 	if len(r.Causes) == 0 || r.Causes[0].Name != "sync_buffer_mismatch" || !strings.Contains(r.Conclusion, "not about nginx's or FastCGI's buffers") {
 		t.Errorf("conclusion %q", r.Conclusion)
@@ -86,6 +88,9 @@ func TestLogsTellHowCallsWent(t *testing.T) {
 		"no calls":              {page, "jetpack_calls", jetpack.Warn, "no_jetpack_calls"},
 		"a few refused":         {call(200, "a") + call(200, "b") + call(403, "c"), "jetpack_calls", jetpack.Warn, "jetpack_calls_403"},
 		"most refused":          {call(200, "a") + call(503, "b") + call(503, "c"), "jetpack_calls", jetpack.Fail, "jetpack_calls_503"},
+		"slow calls":            {strings.ReplaceAll(call(200, "a"), "\n", " 12.500\n"), "jetpack_call_times", jetpack.Warn, "jetpack_calls_slow"},
+		"quick calls":           {strings.ReplaceAll(call(200, "a"), "\n", " 0.500\n"), "jetpack_call_times", jetpack.Pass, ""},
+		"no times":              {call(200, "a"), "jetpack_call_times", jetpack.Skipped, ""},
 		"calls that came twice": {call(200, "a") + call(200, "a"), "nonce_replays", jetpack.Warn, "nonce_replays"},
 		"a part that is no log": {page + "what is this\n" + page, "access_log", jetpack.Warn, "access_log_malformed"},
 		"a binary file":         {"\x7fELF\x00\x00\x01\n\x00\x02", "access_log", jetpack.Fail, "access_log_unreadable"},
@@ -100,6 +105,73 @@ func TestLogsTellHowCallsWent(t *testing.T) {
 	}
 	r := readLogs(t, jetpack.Logs{Access: strings.NewReader(call(200, "a")), Error: strings.NewReader("\x00\x01\n")})
 	expect(t, &r.Report, "error_log", jetpack.Warn, "error_log_unreadable")
+}
+
+func TestATemporaryFileIsSaidOnlyWhereTheErrorLogProvesIt(t *testing.T) {
+	t.Parallel()
+	access, _ := founding()
+	const at = "2018/01/03 11:07:23 "
+	for name, tt := range map[string]struct {
+		errors, means string
+		want          jetpack.Verdict
+	}{
+		"no error log":                  {"", "may go through a temporary file", jetpack.Warn},
+		"an error log without warnings": {at + "[error] 1#1: x\n", "may go through a temporary file", jetpack.Warn},
+		"warnings, and none about it":   {at + "[warn] 1#1: x\n", "", jetpack.Pass},
+		"the proof":                     {at + "[warn] 1#1: *1 an upstream response is buffered to a temporary file /var/lib/nginx/fastcgi/1\n", "go through a temporary file, as the error log shows", jetpack.Warn},
+		"an Apache":                     {"[Wed Jan 03 11:07:23.1 2018] [core:error] [pid 1] x\n", "", jetpack.Pass},
+	} {
+		o := jetpack.Logs{Access: strings.NewReader(access)}
+		if tt.errors != "" {
+			o.Error = strings.NewReader(tt.errors)
+		}
+		r := readLogs(t, o)
+		f := r.Find("response_sizes")
+		if f.Verdict != tt.want || !strings.Contains(f.Means, tt.means) || (tt.means == "") != (f.Means == "") {
+			t.Errorf("%s: %+v", name, f)
+		}
+		if name == "an Apache" && strings.Contains(table(&r.Report), "nginx") {
+			t.Errorf("an Apache is told of nginx: %s", table(&r.Report))
+		}
+	}
+	r := readLogs(t, jetpack.Logs{Access: strings.NewReader(access), Server: accesslog.ServerApache})
+	expect(t, &r.Report, "response_sizes", jetpack.Pass, "")
+}
+
+func TestWhatMeetsNoCallOfJetpackIsOnlyARemark(t *testing.T) {
+	t.Parallel()
+	access, _ := founding()
+	const at = "2018/01/03 11:07:23 [error] 1#1: *1 "
+	for name, tt := range map[string]struct {
+		errors string
+		kind   string
+		want   jetpack.Verdict
+		weight cause.Weight
+	}{
+		"a scanner refused":           {at + `access forbidden by rule, request: "GET /.env HTTP/1.1"`, "forbidden_by_rule", jetpack.Warn, cause.Minor},
+		"a call of Jetpack refused":   {at + `access forbidden by rule, request: "POST /xmlrpc.php?for=jetpack HTTP/1.1"`, "forbidden_by_rule", jetpack.Fail, cause.Blocking},
+		"PHP is away":                 {at + `connect() failed (111: Connection refused) while connecting to upstream, request: "GET / HTTP/1.1"`, "upstream_unavailable", jetpack.Fail, cause.Blocking},
+		"PHP died, nobody says where": {"[03-Jan-2018 11:07:23 UTC] PHP Fatal error:  x in /x/wp-content/plugins/shop/a.php:1", "php_fatal", jetpack.Fail, cause.Partial},
+	} {
+		r := readLogs(t, jetpack.Logs{Access: strings.NewReader(access), Error: strings.NewReader(tt.errors + "\n"), Buffers: jetpack.Buffers{Number: 16, Size: 8192}})
+		f := r.Find("error_log_" + tt.kind)
+		if f == nil || f.Verdict != tt.want || f.Weight != tt.weight {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+	r := readLogs(t, jetpack.Logs{Access: strings.NewReader(access), Error: strings.NewReader("[03-Jan-2018 11:07:23 UTC] PHP Fatal error:  x in /x/wp-content/plugins/shop/a.php:1\n")})
+	if !strings.Contains(r.Conclusion, "plugin shop") {
+		t.Errorf("the plugin is not named: %s", r.Conclusion)
+	}
+}
+
+func TestALogJoinedWithItselfIsNoReplay(t *testing.T) {
+	t.Parallel()
+	access, _ := founding()
+	r := readLogs(t, jetpack.Logs{Access: strings.NewReader(access + access), Buffers: jetpack.Buffers{Number: 16, Size: 8192}})
+	expect(t, &r.Report, "nonce_replays", jetpack.Warn, "calls_logged_twice")
+	r = readLogs(t, jetpack.Logs{Access: strings.NewReader(access + strings.ReplaceAll(access, "192.0.87.45", "10.0.0.1")), Buffers: jetpack.Buffers{Number: 16, Size: 8192}})
+	expect(t, &r.Report, "nonce_replays", jetpack.Pass, "")
 }
 
 func TestProposalsHoldTheLargestResponseAndStayModest(t *testing.T) {

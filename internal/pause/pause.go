@@ -16,6 +16,8 @@ func Until(ctx context.Context, at time.Time) bool { return Or(ctx, time.Until(a
 // goes on.
 func Or(ctx context.Context, d time.Duration, cut <-chan struct{}) bool {
 	if d <= 0 {
+		// A timer of 0 that several goroutines of a synctest bubble wait for crashes the race
+		// detector (golang/go issue 78156).
 		return ctx.Err() == nil
 	}
 	timer := time.NewTimer(d)

@@ -3,6 +3,7 @@ package judging
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -52,25 +53,28 @@ func (p *peer) Verify(ctx context.Context, req *veriflierv1.VerifyRequest) (*ver
 	}
 	p.mu.Unlock()
 	asked, timeout := time.Now(), time.Duration(req.GetTarget().GetTimeoutMillis())*time.Millisecond
-	lag := p.w.plan.lag(siteOf(req.GetTarget().GetUrl()), asked)
+	site, greeted := siteOf(req.GetTarget().GetUrl())
+	lag := p.w.plan.lag(site, asked)
 	takes = max(takes, min(lag, timeout))
+	if greeted {
+		takes = 0
+	}
 	switch m {
 	case busy:
 		return nil, status.Error(codes.ResourceExhausted, "busy")
 	case hanging:
 		takes = time.Hour
 	}
-	wait := time.NewTimer(takes)
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-	case <-ctx.Done():
+	if !pause.For(ctx, takes) {
 		return nil, status.FromContextError(ctx.Err()).Err()
 	}
 	resp := &veriflierv1.VerifyResponse{
 		RequestId: req.GetRequestId(), Veriflier: peerName(p.number),
-		Observation: &checkv1.Observation{Outcome: p.says(req.GetTarget().GetUrl(), lag > timeout)},
+		Observation: &checkv1.Observation{Outcome: p.says(site, lag > timeout)},
 		SelfCheck:   &checkv1.SelfCheck{Healthy: true, Anchors: 1},
+	}
+	if greeted {
+		resp.Observation.Outcome = checkv1.Outcome_OUTCOME_UNKNOWN
 	}
 	p.mu.Lock()
 	p.before = resp
@@ -91,9 +95,9 @@ const (
 	up   = checkv1.Outcome_OUTCOME_UP
 )
 
-func (p *peer) says(url string, late bool) checkv1.Outcome {
+func (p *peer) says(site int, late bool) checkv1.Outcome {
 	switch {
-	case p.lie == alwaysDown, p.lie == none && (late || p.w.isDown(siteOf(url), time.Now())):
+	case p.lie == alwaysDown, p.lie == none && (late || p.w.isDown(site, time.Now())):
 		return down
 	}
 	return up
@@ -101,12 +105,32 @@ func (p *peer) says(url string, late bool) checkv1.Outcome {
 
 func siteURL(i int) string { return fmt.Sprintf("http://site-%d.example/", i) }
 
-func siteOf(url string) (i int) {
+// siteOf returns the number of the site at a URL. A coordinator greets its verifliers with an
+// address that they never dial: greeted is true, and there is no site.
+func siteOf(url string) (i int, greeted bool) {
+	if url == "http://0.0.0.0/" {
+		return 0, true
+	}
 	if _, err := fmt.Sscanf(strings.TrimPrefix(url, "http://"), "site-%d.example/", &i); err != nil {
 		panic(err)
 	}
-	return i
+	return i, false
 }
+
+// loud is the log of a veriflier. A handler that panics fails the test: its caller would take
+// it for a veriflier that is ill.
+type loud struct{ t *testing.T }
+
+func (l loud) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+
+func (l loud) Handle(_ context.Context, r slog.Record) error {
+	l.t.Errorf("a veriflier logs: %s", r.Message)
+	return nil
+}
+
+func (l loud) WithAttrs([]slog.Attr) slog.Handler { return l }
+
+func (l loud) WithGroup(string) slog.Handler { return l }
 
 // live serves until ctx ends, except while the plan has the veriflier dead.
 func (p *peer) live(ctx context.Context, t *testing.T) {
@@ -121,7 +145,7 @@ func (p *peer) live(ctx context.Context, t *testing.T) {
 			t.Errorf("listen: %v", err)
 			return
 		}
-		server, err := rpc.NewServer(rpc.ServerOptions{Name: peerName(p.number), Access: rpc.Open()}, func(r grpc.ServiceRegistrar) {
+		server, err := rpc.NewServer(rpc.ServerOptions{Name: peerName(p.number), Access: rpc.Open(), Log: slog.New(loud{t})}, func(r grpc.ServiceRegistrar) {
 			veriflierv1.RegisterVeriflierServiceServer(r, p)
 		})
 		if err != nil {

@@ -194,7 +194,8 @@ func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) boo
 	takes := time.Duration(50+c.w.chance(4000)) * time.Millisecond
 	asked := time.Now()
 	for _, t := range targets {
-		takes = max(takes, min(c.w.plan.lag(siteOf(t.URL), asked), t.Timeout))
+		site, _ := siteOf(t.URL)
+		takes = max(takes, min(c.w.plan.lag(site, asked), t.Timeout))
 	}
 	c.parts.Go(func() {
 		if !pause.For(c.ctx, takes) {
@@ -224,7 +225,7 @@ func (c *checker) Assign(b dispatch.Batch, targets []check.Target, _ uint64) boo
 }
 
 func (c *checker) see(t check.Target, asked time.Time) check.Observation {
-	site := siteOf(t.URL)
+	site, _ := siteOf(t.URL)
 	if c.w.plan.lag(site, asked) > t.Timeout {
 		return check.Observation{Outcome: check.OutcomeDown, Failure: check.FailureTimeout}
 	}

@@ -28,7 +28,7 @@ func report() *jetpack.Report {
 func TestADiagnosisAsText(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	err := format.Diagnosis(&b, report(), false)
+	err := format.Diagnosis(&b, report(), format.Style{Width: 110})
 	want := `http://a.example/ (1.235s)
 
 1  The way in
@@ -36,11 +36,10 @@ func TestADiagnosisAsText(t *testing.T) {
   skip  tcp                not?tried
 
 2  xmlrpc.php
-  FAIL  xmlrpc_post        403 very very very very very very very very very very very very very very very
-                           very very very very very very very very very very very very very very very
-                           Forbidden
+  FAIL  xmlrpc_post        403 very very very very very very very very very very very very very very very very
+                           very very very very very very very very very very very very very very Forbidden
                            means:  A firewall answers.
-                           do:     Let? it in.
+                           owner:  Let? it in.
   WARN  xmlrpc_get         ` + strings.Repeat("x", 300) + `
 
 Most likely cause: a firewall.
@@ -53,10 +52,10 @@ Most likely cause: a firewall.
 func TestColoursChangeNoText(t *testing.T) {
 	t.Parallel()
 	var plain, coloured bytes.Buffer
-	if err := format.Diagnosis(&plain, report(), false); err != nil {
+	if err := format.Diagnosis(&plain, report(), format.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := format.Diagnosis(&coloured, report(), true); err != nil {
+	if err := format.Diagnosis(&coloured, report(), format.Style{Color: true}); err != nil {
 		t.Fatal(err)
 	}
 	text := coloured.String()
@@ -98,6 +97,12 @@ func TestLogsAsText(t *testing.T) {
 	}
 	const want = `access.log (12ms)
 
+Sizes of responses, in bytes
+       count        MAX        AVG     median       99 %
+           5      64156      12971        103      64156  status 200 and .php in the URL (as the usual awk counts)
+           5      64156      12971        103      64156  all that PHP made
+  The average misleads: one response that is too large is enough, and most are small.
+
 Called most
        count    average     median       90 %       99 %    maximum  path
            3        100        100        100        100        100  /small.php
@@ -131,8 +136,9 @@ func TestLogsAsJSON(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"requests": "5", "bad_lines": "1", "fastcgi_buffers": `"8x4k"`, "proposed_fastcgi_buffers": `"16x4k"`, "responses_over_buffers": "1",
-		"error_groups":  "[]",
-		"jetpack_calls": `{"count":1,"statuses":{"200":1},"user_agents":[{"name":"Jetpack by WordPress.com","count":1,"good":1}],"nonce_replays":0}`,
+		"error_groups":                  "[]",
+		"jetpack_calls":                 `{"count":1,"statuses":{"200":1},"user_agents":[{"name":"Jetpack by WordPress.com","count":1,"good":1}],"signed":0,"nonce_replays":0,"relayed":0}`,
+		"php_responses_with_status_200": `{"count":5,"average_bytes":12971,"p50_bytes":103,"p90_bytes":64156,"p99_bytes":64156,"max_bytes":64156}`,
 		"frequent_urls": `[{"path":"/small.php","count":3,"responses":{"count":3,"average_bytes":100,"p50_bytes":100,"p90_bytes":100,"p99_bytes":100,"max_bytes":100}},` +
 			`{"path":"/large.php","count":1,"responses":{"count":1,"average_bytes":64156,"p50_bytes":64156,"p90_bytes":64156,"p99_bytes":64156,"max_bytes":64156}}]`,
 	} {

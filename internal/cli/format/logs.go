@@ -17,11 +17,28 @@ import (
 func Logs(w io.Writer, name string, r *jetpack.LogReport, color bool) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", printable(name), r.Took.Round(time.Millisecond))
+	writeSizes(&b, &r.Access)
 	writeURLs(&b, "Called most", r.Access.Frequent, r.Buffers.Bytes())
 	writeURLs(&b, "Largest responses", r.Access.Large, r.Buffers.Bytes())
 	writeFindings(&b, paint(color), &r.Report)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// writeSizes writes the two numbers of the founding article by its own rule, and beside them
+// those of all responses that PHP made: a path without .php is PHP's too.
+func writeSizes(b *strings.Builder, s *accesslog.Summary) {
+	if s.Dynamic.Count == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nSizes of responses, in bytes\n  %10s %10s %10s %10s %10s\n", "count", "MAX", "AVG", "median", "99 %")
+	for _, row := range []struct {
+		sizes *accesslog.Sizes
+		name  string
+	}{{&s.Founding, "status 200 and .php in the URL (as the usual awk counts)"}, {&s.Dynamic, "all that PHP made"}} {
+		fmt.Fprintf(b, "  %10d %10d %10d %10d %10d  %s\n", row.sizes.Count, row.sizes.Max, row.sizes.Average(), row.sizes.Percentile(50), row.sizes.Percentile(99), row.name)
+	}
+	b.WriteString("  The average misleads: one response that is too large is enough, and most are small.\n")
 }
 
 // writeURLs writes a table of URLs; a star marks a maximum that does not fit.
@@ -60,7 +77,9 @@ type logsJSON struct {
 	Buffers   string          `json:"fastcgi_buffers"`
 	Proposed  string          `json:"proposed_fastcgi_buffers,omitempty"`
 	Over      uint64          `json:"responses_over_buffers"`
+	Server    string          `json:"server,omitempty"`
 	Dynamic   sizesJSON       `json:"dynamic_responses"`
+	Founding  sizesJSON       `json:"php_responses_with_status_200"`
 	Frequent  []urlJSON       `json:"frequent_urls"`
 	Large     []urlJSON       `json:"large_urls"`
 	Calls     callsJSON       `json:"jetpack_calls"`
@@ -86,7 +105,17 @@ type callsJSON struct {
 	Count    uint64         `json:"count"`
 	Statuses map[int]uint64 `json:"statuses"`
 	Agents   []agentJSON    `json:"user_agents"`
+	Signed   uint64         `json:"signed"`
 	Replays  uint64         `json:"nonce_replays"`
+	Relayed  uint64         `json:"relayed"`
+	Times    *timesJSON     `json:"response_times,omitempty"`
+}
+
+type timesJSON struct {
+	Count  uint64  `json:"count"`
+	Median float64 `json:"p50_seconds"`
+	P99    float64 `json:"p99_seconds"`
+	Max    float64 `json:"max_seconds"`
 }
 
 type agentJSON struct {
@@ -96,28 +125,40 @@ type agentJSON struct {
 }
 
 type errorJSON struct {
-	Kind    string `json:"kind"`
-	Count   uint64 `json:"count"`
-	Jetpack uint64 `json:"about_jetpack"`
-	Example string `json:"example"`
+	Kind     string   `json:"kind"`
+	Count    uint64   `json:"count"`
+	Jetpack  uint64   `json:"about_jetpack"`
+	Culprits []string `json:"culprits"`
+	Example  string   `json:"example"`
 }
 
 // logsToJSON converts everything except the diagnosis.
 func logsToJSON(r *jetpack.LogReport) logsJSON {
 	out := logsJSON{
 		Requests: r.Access.Good, BadLines: r.Access.Bad, Buffers: r.Buffers.String(), Over: r.Access.Over,
+		Server: string(r.Server), Founding: sizesToJSON(&r.Access.Founding),
 		Dynamic: sizesToJSON(&r.Access.Dynamic), Frequent: urlsToJSON(r.Access.Frequent), Large: urlsToJSON(r.Access.Large),
-		Calls:  callsJSON{Count: r.Access.Calls.Count, Statuses: r.Access.Calls.Statuses, Replays: r.Access.Calls.Replays, Agents: []agentJSON{}},
+		Calls:  callsToJSON(&r.Access.Calls),
 		Errors: []errorJSON{},
 	}
 	if r.Proposed != (jetpack.Buffers{}) {
 		out.Proposed = r.Proposed.String()
 	}
-	for _, a := range r.Access.Calls.Agents {
-		out.Calls.Agents = append(out.Calls.Agents, agentJSON{a.Name, a.Count, a.Good})
-	}
 	for _, g := range r.Errors.Groups {
-		out.Errors = append(out.Errors, errorJSON{string(g.Kind), g.Count, g.Jetpack, g.Example})
+		out.Errors = append(out.Errors, errorJSON{string(g.Kind), g.Count, g.Jetpack, append([]string{}, g.Culprits...), g.Example})
+	}
+	return out
+}
+
+func callsToJSON(c *accesslog.Calls) callsJSON {
+	out := callsJSON{
+		Count: c.Count, Statuses: c.Statuses, Signed: c.Signed, Replays: c.Replays, Relayed: c.Relayed, Agents: []agentJSON{},
+	}
+	for _, a := range c.Agents {
+		out.Agents = append(out.Agents, agentJSON{a.Name, a.Count, a.Good})
+	}
+	if t := &c.Times; t.Count() > 0 {
+		out.Times = &timesJSON{t.Count(), t.Percentile(50).Seconds(), t.Percentile(99).Seconds(), t.Max().Seconds()}
 	}
 	return out
 }

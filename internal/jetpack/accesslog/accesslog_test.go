@@ -104,13 +104,13 @@ func TestANonceThatComesTwiceIsAReplay(t *testing.T) {
 
 func TestNoncesAreRememberedInBoundedMemory(t *testing.T) {
 	t.Parallel()
-	n := nonces{now: map[uint64]struct{}{}}
+	n := nonces{now: map[uint64]uint64{}}
 	for i := range 3*keptNonces + 5 {
-		if n.again("1", fmt.Sprint(i)) {
+		if n.again("1", fmt.Sprint(i), 1) != unseen {
 			t.Fatalf("nonce %d came twice", i)
 		}
 	}
-	if len(n.now)+len(n.before) > 2*keptNonces || !n.again("1", fmt.Sprint(2*keptNonces+10)) {
+	if len(n.now)+len(n.before) > 2*keptNonces || n.again("1", fmt.Sprint(2*keptNonces+10), 1) != again {
 		t.Errorf("%d and %d are remembered", len(n.now), len(n.before))
 	}
 }
@@ -137,7 +137,7 @@ func TestLinesOfManyFormatsAreRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e, ok := parse([]byte(c.line))
+			e, ok := new(parser).parse([]byte(c.line))
 			if !ok || string(e.method) != c.method || string(e.uri) != c.uri || e.status != c.status || e.bytes != c.bytes || string(e.userAgent) != c.agent {
 				t.Errorf("%v: %q %q %d %d %q", ok, e.method, e.uri, e.status, e.bytes, e.userAgent)
 			}

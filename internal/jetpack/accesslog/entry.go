@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// entry is one request in a log. Its slices point into the line.
+// entry is one request in a log. Its slices point into the line, or into the parser's scratch.
 type entry struct {
 	method, uri, userAgent []byte
 	status                 int
@@ -13,15 +13,42 @@ type entry struct {
 	bytes int64
 	// stamp is the text of the time, as 10/Oct/2000:13:55:36 -0700.
 	stamp []byte
+	// source is who asked whom, as the log has it: a client with its port, a virtual host.
+	source []byte
+	// tail is what follows the user agent in a text line; a response time may be there.
+	tail []byte
+	// took is how long the response took; 0 when the log does not say.
+	took time.Duration
+	// server is the software that wrote the line, as far as the line shows it.
+	server Server
 }
 
-// parse parses a line of the common or combined format. It ignores everything before the
-// time (a virtual host, addresses, users) and after the user agent.
-func parse(line []byte) (e entry, ok bool) {
+// parser parses lines of any known format. An entry is valid until the next line.
+type parser struct {
+	json scanner
+}
+
+// parse parses a line of JSON, of AWS's load balancer, or of the common or combined format.
+func (p *parser) parse(line []byte) (e entry, ok bool) {
+	switch {
+	case len(line) == 0 || bytes.IndexByte(line, 0) >= 0:
+		return e, false
+	case line[0] == '{':
+		return p.json.entry(line)
+	case isBalancer(line):
+		return parseBalancer(line)
+	}
+	return parseText(line)
+}
+
+// parseText parses a line of the common or combined format. Before the time it looks only for
+// who asked (a virtual host, addresses, users), and after the user agent for a response time.
+func parseText(line []byte) (e entry, ok bool) {
 	open := bytes.Index(line, []byte(" ["))
-	if open < 0 || bytes.IndexByte(line, 0) >= 0 {
+	if open < 0 {
 		return e, false
 	}
+	e.source = line[:open]
 	rest := line[open+2:]
 	end := bytes.IndexByte(rest, ']')
 	if end < 0 {
@@ -38,13 +65,11 @@ func parse(line []byte) (e entry, ok bool) {
 	if e.bytes, rest, ok = size(rest); !ok {
 		return e, false
 	}
-	e.method, e.uri, ok = splitRequest(request)
-	if !ok {
-		return e, false
-	}
+	e.method, e.uri = splitRequest(request)
 	if _, rest, ok = quoted(rest); ok { // the referrer
-		e.userAgent, _, _ = quoted(rest)
+		e.userAgent, e.tail, _ = quoted(rest)
 	}
+	e.server = serverOf(&e, line)
 	return e, true
 }
 
@@ -106,31 +131,26 @@ func size(b []byte) (n int64, rest []byte, ok bool) {
 
 // splitRequest parses "POST /x HTTP/1.1". Scanners send anything; an invalid request gets
 // the method "-".
-func splitRequest(request []byte) (method, uri []byte, ok bool) {
+func splitRequest(request []byte) (method, uri []byte) {
 	space := bytes.IndexByte(request, ' ')
 	if space <= 0 || space > 16 {
-		return []byte("-"), nil, true
+		return []byte("-"), nil
 	}
 	method, uri = request[:space], request[space+1:]
 	if end := bytes.LastIndexByte(uri, ' '); end >= 0 && bytes.HasPrefix(uri[end+1:], []byte("HTTP/")) {
 		uri = uri[:end]
 	}
-	for _, c := range method {
-		if (c < 'A' || c > 'Z') && c != '_' && c != '-' {
-			return []byte("-"), nil, true
-		}
+	if !isMethod(method) {
+		return []byte("-"), nil
 	}
-	return method, uri, true
+	return method, uri
 }
 
-// stampLayout is the time format of access logs.
-const stampLayout = "02/Jan/2006:15:04:05 -0700"
-
-// when parses an entry's time; it returns the zero time when it cannot.
-func when(stamp []byte) time.Time {
-	at, err := time.Parse(stampLayout, string(stamp))
-	if err != nil {
-		return time.Time{}
+func isMethod(b []byte) bool {
+	for _, c := range b {
+		if (c < 'A' || c > 'Z') && c != '_' && c != '-' {
+			return false
+		}
 	}
-	return at.UTC()
+	return len(b) > 0 && len(b) <= 16
 }

@@ -60,6 +60,7 @@ func give(line []byte, f func([]byte)) {
 	if len(line) > maxLine {
 		line = nil
 	}
+	line = unwrap(line)
 	if line == nil || len(line) > 0 {
 		f(line)
 	}
@@ -73,4 +74,18 @@ func skipLine(in *bufio.Reader) error {
 			return err
 		}
 	}
+}
+
+// unwrap takes a line out of the JSON in which Docker keeps what a container writes.
+func unwrap(line []byte) []byte {
+	const before = `{"log":"`
+	if !bytes.HasPrefix(line, []byte(before)) {
+		return line
+	}
+	s := scanner{line: line, at: len(before)}
+	text, ok := s.text()
+	if !ok {
+		return line
+	}
+	return bytes.TrimRight(text, "\r\n")
 }

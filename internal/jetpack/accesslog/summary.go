@@ -26,6 +26,9 @@ type Summary struct {
 	First, Last time.Time
 	// Dynamic are the responses that PHP most likely made and that have a body.
 	Dynamic Sizes
+	// Founding are the responses that the founding article's line of awk counts: status 200 and
+	// .php in the URL.
+	Founding Sizes
 	// Over counts those of Dynamic that are larger than Options.Buffers.
 	Over uint64
 	// Frequent are the most requested URLs, Large those with the largest dynamic responses.
@@ -33,6 +36,8 @@ type Summary struct {
 	// Forgotten counts URLs that were merged because there were too many.
 	Forgotten uint64
 	Calls     Calls
+	// Server wrote the log, as far as its lines show; empty when they do not.
+	Server Server
 }
 
 // Counter reads logs, one after another. It is not safe for concurrent use.
@@ -42,23 +47,26 @@ type Counter struct {
 	badAt       uint64
 	first, last []byte
 	dynamic     Sizes
+	founding    Sizes
 	over        uint64
 	traffic     traffic
 	calls       calls
+	servers     servers
+	parser      parser
 	// key is a buffer for the path of the current line.
 	key []byte
 }
 
 // New makes a counter.
 func New(o Options) *Counter {
-	return &Counter{o: o, traffic: newTraffic(), calls: newCalls()}
+	return &Counter{o: o, traffic: newTraffic(), calls: newCalls(), servers: servers{}}
 }
 
 // Read counts a whole log. The lines before an error stay counted.
 func (c *Counter) Read(r io.Reader) error { return Lines(r, c.line) }
 
 func (c *Counter) line(line []byte) {
-	e, ok := parse(line)
+	e, ok := c.parser.parse(line)
 	if !ok {
 		if c.bad++; c.badAt == 0 {
 			c.badAt = c.good + c.bad
@@ -69,6 +77,12 @@ func (c *Counter) line(line []byte) {
 		c.first = bytes.Clone(e.stamp)
 	}
 	c.last = append(c.last[:0], e.stamp...)
+	if e.server != "" {
+		c.servers[e.server]++
+	}
+	if e.status == 200 && bytes.Contains(e.uri, []byte(".php")) {
+		c.founding.add(e.bytes)
+	}
 	path, query, _ := bytes.Cut(e.uri, []byte("?"))
 	door, isCall := entranceOf(path, query)
 	if isCall {
@@ -114,7 +128,7 @@ func (c *Counter) Summary() Summary {
 	}
 	return Summary{
 		Good: c.good, Bad: c.bad, BadAt: c.badAt, First: when(c.first), Last: when(c.last),
-		Dynamic: c.dynamic, Over: c.over, Forgotten: c.traffic.forgotten,
+		Dynamic: c.dynamic, Founding: c.founding, Server: c.servers.result(), Over: c.over, Forgotten: c.traffic.forgotten,
 		Frequent: c.traffic.top(c.o.Top, byCount), Large: large.top(c.o.Top, byMax), Calls: c.calls.result(),
 	}
 }

@@ -23,7 +23,7 @@ func Causes() []cause.Cause {
 	for _, k := range slices.Sorted(maps.Keys(causes)) {
 		all = append(all, causeOf(k))
 	}
-	for _, p := range products {
+	for _, p := range products() {
 		all = append(all, p.refuses().Cause)
 		if p.puzzleOwner != "" {
 			all = append(all, p.challenges().Cause)

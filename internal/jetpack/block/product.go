@@ -65,7 +65,7 @@ func ByReason(reason string) Verdict {
 }
 
 func bySlug(slug string) product {
-	for _, p := range products {
+	for _, p := range products() {
 		if p.slug == slug {
 			return p
 		}
@@ -76,7 +76,7 @@ func bySlug(slug string) product {
 // recognised returns the product that answered, judging by its page first. Headers are also
 // there when a product in front passes an answer on.
 func recognised(a Answer) (p product, byPage bool) {
-	for _, p := range products {
+	for _, p := range products() {
 		for _, m := range p.marks {
 			if bytes.Contains(a.Body, []byte(m)) {
 				return p, true
@@ -86,7 +86,7 @@ func recognised(a Answer) (p product, byPage bool) {
 	if isServersOwn(a) {
 		return product{}, false
 	}
-	for _, p := range products {
+	for _, p := range products() {
 		for _, h := range p.headers {
 			if hasHeader(a.Header, h) {
 				return p, false

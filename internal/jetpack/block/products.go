@@ -2,8 +2,8 @@ package block
 
 import "slices"
 
-// products are in the order of recognition: those inside the site before those in front.
-var products = slices.Concat(inSites(), atHosts(), inFront())
+// products returns them in the order of recognition: those inside the site before those in front.
+func products() []product { return slices.Concat(inSites(), atHosts(), inFront()) }
 
 // inSites are plugins and appliances close to the site.
 func inSites() []product {

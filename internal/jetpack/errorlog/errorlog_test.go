@@ -38,7 +38,7 @@ func TestTheFoundingMessageIsNamedAndNotTakenForFastCGIBuffers(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	g := s.Groups[0]
-	if g.Kind != KindBufferMismatch || g.Count != 2 || g.Jetpack != 2 || g.Harmless || !strings.Contains(g.Means, "buffer_mismatch") {
+	if g.Kind != KindBufferMismatch || g.Count != 2 || g.Jetpack != 2 || g.Harmless || !strings.Contains(g.Cause.Means, "buffer_mismatch") {
 		t.Errorf("%+v", g)
 	}
 	if !slices.Equal(g.Paths, []string{"/wp-json/jetpack/v4/plugins", "/xmlrpc.php"}) {
@@ -81,6 +81,25 @@ func TestEachTroubleHasItsKind(t *testing.T) {
 		{"[Wed Jan 03 11:07:23.123456 2018] [proxy_fcgi:error] [pid 1] [client 1.2.3.4:5] AH01075: Error dispatching request to : (70007)The timeout specified has expired", KindUpstreamTimeout},
 		{"[Wed Jan 03 11:07:23 2018] [authz_core:error] [pid 1] AH01630: client denied by server configuration: /var/www/xmlrpc.php", KindForbiddenByRule},
 		{`[Wed Jan 03 11:07:23.1 2018] [:error] [pid 1] ModSecurity: Access denied with code 406 (phase 2). [id "950006"]`, KindModSecurity},
+		{"[Wed Jan 03 11:07:23 2018] [error] [client 1.2.3.4] client denied by server configuration: /var/www/xmlrpc.php", KindForbiddenByRule},
+		{"[Wed Jan 03 11:07:23 2018] [alert] [client 1.2.3.4] /var/www/.htaccess: Invalid command 'php_value', perhaps misspelled", KindHtaccess},
+		{"[Wed Jan 03 11:07:23.1 2018] [core:alert] [pid 1] [client 1.2.3.4:5] /var/www/.htaccess: Option FollowSymLinks not allowed here", KindHtaccess},
+		{"[Wed Jan 03 11:07:23.1 2018] [core:crit] [pid 1] (13)Permission denied: [client 1.2.3.4:5] AH00529: /var/www/.htaccess pcfg_openfile: unable to check htaccess file", KindHtaccess},
+		{"[Wed Jan 03 11:07:23.1 2018] [core:error] [pid 1] [client 1.2.3.4:5] AH00124: Request exceeded the limit of 10 internal redirects due to probable configuration error.", KindRedirectLoop},
+		{nginx + `rewrite or internal redirection cycle while internally redirecting to "/index.php"`, KindRedirectLoop},
+		{"[Wed Jan 03 11:07:23.1 2018] [proxy_fcgi:error] [pid 1] [client 1.2.3.4:5] AH01071: Got error 'Primary script unknown'", KindScriptUnknown},
+		{nginx + `FastCGI sent in stderr: "Primary script unknown" while reading response header from upstream`, KindScriptUnknown},
+		{"[Wed Jan 03 11:07:23.1 2018] [proxy_fcgi:error] [pid 1] [client 1.2.3.4:5] AH01071: Got error 'PHP message: PHP Fatal error:  Allowed memory size of 1 bytes exhausted", KindPHPMemory},
+		{"[Wed Jan 03 11:07:23.1 2018] [mpm_prefork:error] [pid 1] AH00161: server reached MaxRequestWorkers setting", KindMaxChildren},
+		{"[Wed Jan 03 11:07:23.1 2018] [core:notice] [pid 1] AH00052: child pid 2 exit signal Segmentation fault (11)", KindPHPCrash},
+		{`[Wed Jan 03 11:07:23.1 2018] [:error] [pid 1] ModSecurity: Warning. Pattern match [id "920350"] [uri "/xmlrpc.php"]`, KindModSecurityNoted},
+		{nginx + `connect() to unix:/run/php/php8.2-fpm.sock failed (13: Permission denied) while connecting to upstream`, KindUpstreamDenied},
+		{nginx + `pwrite() "/var/lib/nginx/fastcgi/1" failed (28: No space left on device)`, KindDiskFull},
+		{"2018/01/03 11:07:23 [alert] 1#1: 1024 worker_connections are not enough", KindOpenFiles},
+		{"[03-Jan-2018 11:07:23] WARNING: [pool www] child 2, script '/x/xmlrpc.php' (request: \"POST /xmlrpc.php\") executing too slow (5.1 sec), logging", KindPHPSlow},
+		{"[03-Jan-2018 11:07:23]  [pool www] pid 2\nscript_filename = /x/xmlrpc.php\n[0x00007f] curl_exec() /x/wp-includes/cURL.php:1\n[0x00007e] request() /x/y.php:2", KindPHPSlow},
+		{"[03-Jan-2018 11:07:23] WARNING: [pool www] child 2, script '/x/y.php' execution timed out (30.1 sec), terminating", KindPHPTime},
+		{"[03-Jan-2018 11:07:23] WARNING: [pool www] child 2 exited on signal 11 (SIGSEGV) after 2 seconds", KindPHPCrash},
 		{"[03-Jan-2018 11:07:23] WARNING: [pool www] server reached pm.max_children setting (5), consider raising it", KindMaxChildren},
 		{"[03-Jan-2018 11:07:23 UTC] PHP Fatal error:  Uncaught Error", KindPHPFatal},
 		{"[03-Jan-2018 11:07:23 Europe/Berlin] PHP Notice:  x", KindPHPStderr},
@@ -90,13 +109,13 @@ func TestEachTroubleHasItsKind(t *testing.T) {
 			t.Errorf("%s\nis %+v, want %s", tt.line, s, tt.want)
 			continue
 		}
-		if g := s.Groups[0]; g.Means == "" || g.Do == "" || !g.First.Equal(time.Date(2018, 1, 3, 11, 7, 23, 0, time.UTC)) {
-			t.Errorf("%s: at %v, means %q, do %q", g.Kind, g.First, g.Means, g.Do)
+		if g := s.Groups[0]; g.Cause.Means == "" || g.Cause.Owner+g.Cause.Host == "" || !g.First.Equal(time.Date(2018, 1, 3, 11, 7, 23, 0, time.UTC)) {
+			t.Errorf("%s: at %v, %+v", g.Kind, g.First, g.Cause)
 		}
 	}
 	kinds := map[Kind]bool{}
-	for _, tr := range troubles {
-		if kinds[tr.kind] || len(tr.marks) == 0 {
+	for _, tr := range newCatalogue().troubles {
+		if kinds[tr.kind] || len(tr.marks) == 0 && tr.kind != KindOther {
 			t.Errorf("%s is there twice or has no mark", tr.kind)
 		}
 		kinds[tr.kind] = true
@@ -178,5 +197,102 @@ func FuzzReadNeverPanics(f *testing.F) {
 		if sum != c.Summary().Entries {
 			t.Errorf("%d in groups of %d", sum, c.Summary().Entries)
 		}
+	})
+}
+
+func TestAGroupSaysWhoIsMetAndWhatIsBlamed(t *testing.T) {
+	t.Parallel()
+	const apache = "[Wed Jan 03 11:07:23.1 2018] [:error] [pid 1] "
+	for _, tt := range []struct {
+		line               string
+		jetpack, elsewhere uint64
+		path, culprit      string
+	}{
+		{`2018/01/03 11:07:23 [error] 1#1: access forbidden by rule, request: "GET /.env HTTP/1.1"`, 0, 1, "/.env", ""},
+		{`2018/01/03 11:07:23 [error] 1#1: access forbidden by rule, request: "POST /xmlrpc.php HTTP/1.1"`, 0, 1, "/xmlrpc.php", ""},
+		{`2018/01/03 11:07:23 [error] 1#1: access forbidden by rule, request: "POST /xmlrpc.php?for=jetpack&token=SECRET HTTP/1.1"`, 1, 0, "/xmlrpc.php", ""},
+		{apache + `ModSecurity: Access denied with code 403 (phase 2). [id "949110"] [uri "/xmlrpc.php"]`, 1, 0, "/xmlrpc.php", "rule 949110"},
+		{apache + `ModSecurity: Access denied with code 403 (phase 2). [id "949110"] [uri "/wp-login.php"]`, 0, 1, "/wp-login.php", "rule 949110"},
+		{apache + `AH01630: client denied by server configuration: /var/www/xmlrpc.php`, 1, 0, "/var/www/xmlrpc.php", ""},
+		{"[03-Jan-2018 11:07:23 UTC] PHP Fatal error:  Uncaught Error in /x/wp-content/plugins/slow-shop/a.php:3", 0, 0, "", "plugin slow-shop"},
+		{"[03-Jan-2018 11:07:23 UTC] PHP Fatal error:  Uncaught Error in /x/wp-content/themes/old/a.php:3", 0, 0, "", "theme old"},
+		{"[03-Jan-2018 11:07:23]  [pool www] pid 2\nscript_filename = /x/xmlrpc.php\n[0x00007f] curl_exec() /x/cURL.php:1", 1, 0, "/x/xmlrpc.php", "curl_exec()"},
+	} {
+		s := read(t, tt.line)
+		if len(s.Groups) != 1 {
+			t.Fatalf("%+v", s)
+		}
+		g := s.Groups[0]
+		if g.Jetpack != tt.jetpack || g.Elsewhere != tt.elsewhere || strings.Join(g.Paths, " ") != tt.path || strings.Join(g.Culprits, " ") != tt.culprit {
+			t.Errorf("%s\n%d, %d, %q, %q", tt.line, g.Jetpack, g.Elsewhere, g.Paths, g.Culprits)
+		}
+	}
+}
+
+func TestAdviceIsForTheServerThatWroteTheLog(t *testing.T) {
+	t.Parallel()
+	nginx := read(t, "2018/01/03 11:07:23 [error] 1#1: upstream timed out")
+	apache := read(t, "[Wed Jan 03 11:07:23.1 2018] [proxy_fcgi:error] [pid 1] AH01075: (70007)The timeout specified has expired")
+	if nginx.Server != Nginx || !strings.Contains(nginx.Groups[0].Cause.Host, "fastcgi_read_timeout") {
+		t.Errorf("%+v", nginx)
+	}
+	if apache.Server != Apache || !strings.Contains(apache.Groups[0].Cause.Host, "ProxyTimeout") || strings.Contains(apache.Groups[0].Cause.Host, "fastcgi_") {
+		t.Errorf("%+v", apache)
+	}
+	for _, tr := range newCatalogue().troubles {
+		if host := tr.of(Apache).Host; strings.Contains(host, "fastcgi_") && tr.kind != KindHeaderTooBig {
+			t.Errorf("%s tells Apache's host: %s", tr.kind, host)
+		}
+	}
+}
+
+func TestEveryCauseIsWholeAndItsAdviceDestroysNothing(t *testing.T) {
+	t.Parallel()
+	seen := map[string]string{}
+	for _, c := range Causes() {
+		if c.Means == "" || c.Owner+c.Host == "" {
+			t.Errorf("%+v", c)
+		}
+		for _, text := range []string{c.Owner, c.Host} {
+			if before, ok := seen[text]; ok && text != "" && before != c.Name {
+				t.Errorf("%s and %s share %q", before, c.Name, text)
+			}
+			seen[text] = c.Name
+			for _, word := range []string{"reset", "delete", "DELETE", "drop", "truncate", "rm ", "turn off the plugin", "deactivate"} {
+				if strings.Contains(text, word) {
+					t.Errorf("%s says %q: %s", c.Name, word, text)
+				}
+			}
+		}
+	}
+}
+
+func TestOnlyALogWithWarningsCanShowThatThereWereNone(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"2018/01/03 11:07:23 [error] 1#1: upstream timed out":                                        false,
+		"2018/01/03 11:07:23 [warn] 1#1: *1 an upstream response is buffered to a temporary file /x": true,
+		"2018/01/03 11:07:23 [notice] 1#1: signal process started":                                   true,
+		"[Wed Jan 03 11:07:23.1 2018] [mpm_event:notice] [pid 1] AH00489: Apache configured":         false,
+	} {
+		if s := read(t, text); s.Warnings != want {
+			t.Errorf("%s: %v", text, s.Warnings)
+		}
+	}
+}
+
+func FuzzRedactShowsNoSecret(f *testing.F) {
+	f.Add("GET /?", " HTTP/1.1")
+	f.Add("a, ", ", b")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		if strings.Contains(before+after, "S3CR3T") {
+			t.Skip()
+		}
+		text := before + "&token=S3CR3T&" + after
+		if got := Redact(text); strings.Contains(got, "S3CR3T") {
+			t.Errorf("%q shows as %q", text, got)
+		}
+		requestPath(text)
+		culprit(text)
 	})
 }

@@ -4,6 +4,7 @@
 //
 // It keeps the rules that are visible from outside, with Jetpack's error names and texts.
 // It does not keep the races: taking the lock is one step, a checkout that finds nothing
-// leaves no lock behind, and waiting for the lock ends in time whatever the timeout is.
+// leaves no lock behind, and waiting for the lock ends in time whatever the timeout is. A
+// test runs random operations on Jetpack's own class too, for whoever has it.
 // It stores nothing on disk and sends nothing.
 package syncqueue

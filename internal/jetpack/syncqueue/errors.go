@@ -47,7 +47,7 @@ func (e Error) Explain() string {
 	case ErrNotCheckedOut:
 		return "Sending took longer than the lock lasts (two minutes), so the queue had forgotten the buffer; its items are sent again."
 	case ErrMismatch:
-		return "Two processes sent at the same time and one took the other's lock: parallel requests, a persistent object cache or a slow database let both believe that they own it. The items are sent again; nothing is lost, but the queue falls behind with each repetition."
+		return "Two processes sent at the same time and one took the other's lock: sending took longer than the lock lasts, or parallel requests met a slow database, and both believed that they own it. The items are sent again; nothing is lost, but the queue falls behind with each repetition."
 	case ErrLockTimeout:
 		return "The queue does not become empty: changes arrive faster than they are sent, or sending fails."
 	}

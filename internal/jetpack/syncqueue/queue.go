@@ -12,7 +12,7 @@ import (
 
 // Jetpack's numbers.
 const (
-	// DefaultLease is how long a buffer stays checked out.
+	// DefaultLease is how long a buffer stays checked out, to the whole second.
 	DefaultLease = 120 * time.Second
 	// DefaultBytes and DefaultRows limit a buffer of the sender.
 	DefaultBytes = 500_000
@@ -56,7 +56,7 @@ func (b Buffer) IDs() []ItemID {
 type Options struct {
 	// Name is the queue's name, "sync" or "full_sync".
 	Name string
-	// Lease is how long a buffer stays checked out; 0 means DefaultLease.
+	// Lease is how long a buffer stays checked out, in whole seconds; 0 means DefaultLease.
 	Lease time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -267,7 +267,11 @@ func (q *Queue) ForceCheckin() { q.Unlock() }
 
 func (q *Queue) locked() bool { return q.owner != "" && q.now().Before(q.expires) }
 
-func (q *Queue) hold(id string) { q.owner, q.expires = id, q.now().Add(q.lease) }
+// hold takes the lock. Jetpack counts whole seconds, so a lock ends at one: up to a second
+// before the lease is over.
+func (q *Queue) hold(id string) {
+	q.owner, q.expires = id, q.now().Truncate(time.Second).Add(q.lease)
+}
 
 func (q *Queue) release() { q.owner, q.expires = "", time.Time{} }
 

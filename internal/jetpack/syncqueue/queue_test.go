@@ -79,7 +79,7 @@ func TestTheQueueKeepsTheRulesInAnyOrderOfCalls(t *testing.T) {
 					rt.Fatalf("checked out %q, want %q", b.IDs(), want)
 				}
 				if b.ID != "" {
-					m.owner, m.expires = b.ID, now.Add(DefaultLease)
+					m.owner, m.expires = b.ID, now.Truncate(time.Second).Add(DefaultLease)
 					buffers = append(buffers, b)
 				}
 			},
@@ -120,12 +120,12 @@ func TestTheQueueKeepsTheRulesInAnyOrderOfCalls(t *testing.T) {
 				}
 				same(q.Lock(t.Context(), 0), want)
 				if want == nil {
-					m.owner, m.expires = lockName, now.Add(DefaultLease)
+					m.owner, m.expires = lockName, now.Truncate(time.Second).Add(DefaultLease)
 				}
 			},
 			"unlock": func(*rapid.T) { q.Unlock(); m.owner = "" },
 			"time": func(rt *rapid.T) {
-				now = now.Add(time.Duration(rapid.IntRange(0, 80).Draw(rt, "seconds")) * time.Second)
+				now = now.Add(time.Duration(rapid.IntRange(0, 80_000).Draw(rt, "milliseconds")) * time.Millisecond)
 			},
 			"": func(rt *rapid.T) {
 				if q.Size() != len(m.ids) || q.IsLocked() != m.locked(now) {
@@ -278,6 +278,25 @@ func TestLockWaitsUntilTheQueueIsEmpty(t *testing.T) {
 				t.Errorf("cancelled: %v", err)
 			}
 		})
+	}
+}
+
+func TestALockEndsAtAWholeSecond(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 900_000_000)
+	q := New(Options{Name: "sync", Now: func() time.Time { return now }})
+	q.Add([]byte("x"))
+	b, err := q.Checkout(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = time.Unix(1_700_000_119, 999_999_000)
+	if !q.IsLocked() {
+		t.Error("free before the second in which it ends")
+	}
+	now = time.Unix(1_700_000_120, 0)
+	if err := q.Close(b); q.IsLocked() || !errors.Is(err, ErrNotCheckedOut) {
+		t.Errorf("locked %v, %v; Jetpack's lock ends now", q.IsLocked(), err)
 	}
 }
 
