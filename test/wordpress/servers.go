@@ -96,7 +96,8 @@ func preload() (string, error) {
 	return found[0], nil
 }
 
-// env returns the environment of the servers.
+// env returns the environment of the servers. The library looks at it again and again, so
+// PHP's workers must have it, too.
 func (s *Site) env() []string {
 	if s.clock == "" {
 		return nil
@@ -128,7 +129,7 @@ func (s *Site) startPHP() error {
 	// Debian's php.ini buffers output, too.
 	ini := "output_buffering=4096\nmemory_limit=256M\nlog_errors=1\ndisplay_errors=0\nopcache.revalidate_freq=0\nsendmail_path=/bin/true\nerror_log=" + s.dir + "/php.log\n"
 	config := fmt.Sprintf("[global]\nerror_log=%[1]s/fpm.log\ndaemonize=no\n[site]\nuser=www-data\ngroup=www-data\nlisten=%[2]s\nlisten.mode=0666\n"+
-		"pm=static\npm.max_children=4\n", s.dir, socket)
+		"pm=static\npm.max_children=4\nclear_env=no\n", s.dir, socket)
 	for path, text := range map[string]string{"php.ini": ini + s.snippets.ini + "\n", "fpm.conf": config} {
 		if err := s.write(filepath.Join(s.dir, path), text); err != nil {
 			return err
