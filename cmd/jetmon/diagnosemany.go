@@ -88,9 +88,16 @@ func (c *diagnoseSiteCommand) runMany(ctx context.Context, p *program) error {
 	crowd.Parallel, crowd.Meter = c.Parallel, p.meter(output)
 	worst, err := cli.DiagnoseMany(ctx, d, crowd, show)
 	if err == nil && crowd.Refused > 0 {
-		return fmt.Errorf("%d lines were refused", crowd.Refused)
+		return refusedLines(crowd.Refused)
 	}
 	return verdict(worst, err)
+}
+
+func refusedLines(n int) error {
+	if n == 1 {
+		return errors.New("1 line was refused")
+	}
+	return fmt.Errorf("%d lines were refused", n)
 }
 
 // createReport creates a file that only its owner can read. It overwrites nothing.
