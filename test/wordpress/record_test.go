@@ -1,3 +1,5 @@
+//go:build wordpress
+
 package wordpress
 
 import (
