@@ -27,7 +27,7 @@ type diagnoseSiteCommand struct {
 	Parallel    int           `default:"8" help:"Number of sites of --from at once, 1..64; never two of one host."`
 	Symptom     string        `noenv:"" placeholder:"WORDS" help:"What the owner sees, as \"Error updating settings\": what explains it comes first. The word list shows all that are known."`
 	Report      string        `noenv:"" placeholder:"FILE" help:"Write what to send to support into this new file: causes and evidence, without secrets."`
-	TokenFile   string        `placeholder:"FILE" help:"Stored tokens for signed calls, one per line: the blog's (key.secret), a user's (key.secret.user_id), or both."`
+	TokenFile   string        `placeholder:"FILE" help:"Stored tokens for signed calls, one per line: the blog's (key.secret), a user's (key.secret.user_id), or both. Further ones are tried when the first is refused."`
 	MetadataURL string        `name:"metadata-url" default:"${metadata_url}" help:"URL of WordPress.com's public API; none skips that step."`
 	UserAgent   string        `default:"${user_agent}" help:"User agent of the calls; firewalls treat agents differently."`
 	Timeout     time.Duration `default:"90s" help:"Total time limit, at most 10m."`
@@ -55,7 +55,7 @@ func (c *diagnoseSiteCommand) Run(ctx context.Context, p *program) error {
 	target := jetpack.Target{URL: c.URL}
 	about := format.About{Version: version(), UserAgent: c.UserAgent}
 	if c.TokenFile != "" {
-		if target.Blog, target.User, err = readSiteTokens(c.TokenFile); err != nil {
+		if err := readSiteTokens(c.TokenFile, &target); err != nil {
 			return usagef("--token-file: %w", err)
 		}
 		about.Tokens = kinds(target)
@@ -126,26 +126,32 @@ func (f reportFlags) color(p *program) bool {
 	return f.Color == "always"
 }
 
-// readSiteTokens reads a file with the tokens that a site stores. Its errors never quote the
-// file's content.
-func readSiteTokens(path string) (blog, user signature.Credential, err error) {
+// maxSiteTokens is how many tokens a diagnosis takes; it tries them one after the other.
+const maxSiteTokens = 6
+
+// readSiteTokens reads a file with the tokens that a site stores, the likely ones first. Its
+// errors never quote the file's content.
+func readSiteTokens(path string, target *jetpack.Target) error {
 	lines, err := readTokens(path)
 	if err != nil {
-		return blog, user, err
+		return err
+	}
+	if len(lines) > maxSiteTokens {
+		return fmt.Errorf("%s holds %d tokens, want at most %d", path, len(lines), maxSiteTokens)
 	}
 	for i, line := range lines {
 		c, err := signature.ParseCredential(line)
 		if err != nil {
-			return blog, user, fmt.Errorf("token %d in %s: %w", i+1, path, err)
+			return fmt.Errorf("token %d in %s: %w", i+1, path, err)
 		}
-		to := &blog
-		if c.UserID() > 0 {
-			to = &user
+		switch {
+		case c.UserID() == 0 && target.Blog.IsZero():
+			target.Blog = c
+		case c.UserID() > 0 && target.User.IsZero():
+			target.User = c
+		default:
+			target.Others = append(target.Others, c)
 		}
-		if !to.IsZero() {
-			return blog, user, fmt.Errorf("%s holds two tokens of a %s, want one", path, c.Kind())
-		}
-		*to = c
 	}
-	return blog, user, nil
+	return nil
 }

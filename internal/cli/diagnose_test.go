@@ -36,7 +36,7 @@ func TestADiagnosisIsPrintedAndItsWorstFindingReturned(t *testing.T) {
 	t.Parallel()
 	d := diagnoser(t)
 	for obstacle, want := range map[fakejetpack.Obstacle]jetpack.Verdict{"": jetpack.Pass, fakejetpack.Sucuri: jetpack.Fail} {
-		site := httptest.NewServer(fakejetpack.New(fakejetpack.Options{Tokens: signature.Keyring{Blog: "blogkey.bl0gs3cret", Users: map[int64]string{3: "userkey.us3rs3cret.3"}}, Obstacle: obstacle}))
+		site := httptest.NewServer(fakejetpack.New(fakejetpack.Options{Tokens: signature.Keyring{Blog: "blogkey.bl0gs3cret"}, Obstacle: obstacle}))
 		t.Cleanup(site.Close)
 		target := jetpack.Target{URL: site.URL + "/"}
 		var text, colored, raw bytes.Buffer

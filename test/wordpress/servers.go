@@ -126,8 +126,7 @@ func (s *Site) startPHP() error {
 		}
 	}
 	socket := filepath.Join(s.dir, "php.sock")
-	// Debian's php.ini buffers output, too.
-	ini := "output_buffering=4096\nmemory_limit=256M\nlog_errors=1\ndisplay_errors=0\nopcache.revalidate_freq=0\nsendmail_path=/bin/true\nerror_log=" + s.dir + "/php.log\n"
+	ini := "memory_limit=256M\nlog_errors=1\ndisplay_errors=0\nopcache.revalidate_freq=0\nsendmail_path=/bin/true\nerror_log=" + s.dir + "/php.log\n"
 	config := fmt.Sprintf("[global]\nerror_log=%[1]s/fpm.log\ndaemonize=no\n[site]\nuser=www-data\ngroup=www-data\nlisten=%[2]s\nlisten.mode=0666\n"+
 		"pm=static\npm.max_children=4\nclear_env=no\n", s.dir, socket)
 	for path, text := range map[string]string{"php.ini": ini + s.snippets.ini + "\n", "fpm.conf": config} {

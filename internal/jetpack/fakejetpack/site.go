@@ -65,6 +65,9 @@ type Options struct {
 	RESTClosed   string
 	RESTStatus   int
 	RESTForUsers bool
+	// RESTNotice is a text that PHP prints before the JSON of the REST API, as a notice with
+	// display_errors. WordPress turns that off in XML-RPC.
+	RESTNotice string
 	// State is what WordPress itself is in.
 	State State
 	// Obstacle stands before xmlrpc.php, or with Everywhere before the whole site.
