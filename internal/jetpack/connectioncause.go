@@ -57,8 +57,8 @@ func notConnected() cause.Cause {
 func methodsRemoved() cause.Cause {
 	return cause.Cause{
 		Name: "jetpack_methods_removed", Sure: cause.Certain,
-		Means: "A plugin takes away all methods of XML-RPC, Jetpack's as well (filter xmlrpc_methods): no call can do anything.",
-		Owner: "Look for a plugin or snippet that disables XML-RPC, and let it except Jetpack.",
+		Means: "A plugin takes Jetpack's methods of XML-RPC away (filter xmlrpc_methods): no call of WordPress.com can do anything.",
+		Owner: "Look for a plugin or snippet against XML-RPC, and let it except Jetpack.",
 		Host:  "Search for xmlrpc_methods in wp-content (mu-plugins as well).",
 	}
 }

@@ -3,6 +3,7 @@ package fakejetpack
 import (
 	"fmt"
 	"net/http"
+	"strings"
 )
 
 // State is what WordPress itself is in, behind its web server.
@@ -30,30 +31,38 @@ func dying(title, text string) string {
 		"</title>\n</head>\n<body id=\"error-page\">\n\t<div class=\"wp-die-message\">" + text + "</div></body>\n</html>\n"
 }
 
+// death is an error page of WordPress.
+type death struct {
+	status      int
+	title, text string
+}
+
+// answer answers with the page, which is XML for callers who send XML.
+func (d death) answer(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "text/xml") {
+		page(w, d.status, dying(d.title, d.text))
+		return
+	}
+	w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
+	w.WriteHeader(d.status)
+	_, _ = fmt.Fprintf(w, "<error>\n    <code>wp_die</code>\n    <title><![CDATA[%s]]></title>\n    <message><![CDATA[%s]]></message>\n    <data>\n        <status>%d</status>\n    </data>\n</error>\n", d.title, d.text, d.status)
+}
+
 // stop answers a request to anything but xmlrpc.php if the state ends it, and reports
 // whether it did.
 func (s State) stop(w http.ResponseWriter, r *http.Request) bool {
-	status, title, text := http.StatusInternalServerError, "", ""
 	switch s {
 	case Maintenance:
 		w.Header().Set("Retry-After", "600")
-		status, title, text = http.StatusServiceUnavailable, "Maintenance", "Briefly unavailable for scheduled maintenance. Check back in a minute."
+		death{http.StatusServiceUnavailable, "Maintenance", "Briefly unavailable for scheduled maintenance. Check back in a minute."}.answer(w, r)
 	case DatabaseAway:
-		title, text = "Database Error", "<h1>Error establishing a database connection</h1>"
+		death{http.StatusInternalServerError, "Database Error", "<h1>Error establishing a database connection</h1>"}.answer(w, r)
 	case Broken:
-		title = "WordPress &rsaquo; Error"
-		text = `<p>There has been a critical error on this website.</p><p><a href="https://wordpress.org/documentation/article/faq-troubleshooting/">Learn more about troubleshooting WordPress.</a></p>`
+		death{http.StatusInternalServerError, "WordPress &rsaquo; Error",
+			`<p>There has been a critical error on this website.</p><p><a href="https://wordpress.org/documentation/article/faq-troubleshooting/">Learn more about troubleshooting WordPress.</a></p>`}.answer(w, r)
 	default:
 		return false
 	}
-	if r.Header.Get("Content-Type") != "text/xml" {
-		page(w, status, dying(title, text))
-		return true
-	}
-	// WordPress dies in XML for those who sent XML, as callers of the detour do.
-	w.Header().Set("Content-Type", "text/xml; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = fmt.Fprintf(w, "<error>\n    <code>wp_die</code>\n    <title><![CDATA[%s]]></title>\n    <message><![CDATA[%s]]></message>\n</error>\n", title, text) // the client may be gone
 	return true
 }
 
