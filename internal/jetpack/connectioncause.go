@@ -68,7 +68,7 @@ func queryLost() cause.Cause {
 		Name: "query_lost", Sure: cause.Certain,
 		Means: "The query of a call does not reach PHP: Jetpack is active, but does not see that a call to xmlrpc.php is for it.",
 		Owner: "Ask the host why xmlrpc.php loses what stands after the question mark of its address.",
-		Host:  "Let rewrite rules keep the query (nginx: $is_args$args; Apache: QSA), pass QUERY_STRING to PHP, and let no CDN drop it.",
+		Host:  "Let rewrite rules keep the query (nginx: $is_args$args; Apache: QSA), pass QUERY_STRING to PHP, and let every CDN keep it.",
 	}
 }
 
