@@ -22,6 +22,7 @@ func TestAnyURLIsTriedFromEverywhere(t *testing.T) {
 		p.sees(want)
 	}
 	p.audit()
+	p.shot("answers")
 	// Another URL replaces the first; what an outsider writes stays text.
 	site.SetHandler(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Server", `<img src=x onerror=pwned(1)>`)
@@ -70,6 +71,7 @@ func TestADiagnosisIsWatched(t *testing.T) {
 	p.until("the most likely cause is on top", `document.querySelector('.causes li').innerText.startsWith('firewall')`)
 	p.sees("Diagnose again")
 	p.audit()
+	p.shot("findings")
 	// A host finds the site as well; what is monitored nowhere is said.
 	p.visit("/ui/diagnose")
 	p.fill("input[name=host]", "nobody.example")
