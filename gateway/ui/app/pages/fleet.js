@@ -9,8 +9,8 @@ import { Figure, Figures, Status } from '../parts/show.js';
 import { Problem, Waiting } from '../parts/say.js';
 import { Alarms } from './fleet/alarms.js';
 import { Coordinators } from './fleet/coordinators.js';
-import { Deliveries } from './fleet/deliveries.js';
-import { Kinds } from './fleet/kinds.js';
+import { Deliveries, useNotifications } from './fleet/deliveries.js';
+import { Kinds, useOpenOutages } from './fleet/kinds.js';
 import { Checkers, Verifliers } from './fleet/nodes.js';
 import { coordinators, late, rate, total, verdict } from './fleet/sum.js';
 
@@ -18,7 +18,10 @@ const poll = 5000; // ms
 
 export default function Fleet() {
   const { data, error, refresh } = useGet('/v1/fleet', { every: poll });
-  useChanges(refresh);
+  const open = useOpenOutages();
+  const waiting = useNotifications('WAITING', 'BEHIND');
+  const dead = useNotifications('DEAD');
+  useChanges(() => { refresh(); open.refresh(); });
   const said = data && verdict(data);
   const before = useRef('');
   const perSecond = useRate(data);
@@ -26,15 +29,17 @@ export default function Fleet() {
     if (said && before.current && before.current !== said.word) announce(said.word);
     if (said) before.current = said.word;
   }, [said?.word]);
-  if (!data) return html`<h1>Fleet</h1>${error ? html`<${Problem} error=${error} retry=${refresh} />` : html`<${Waiting} />`}`;
+  const whole = useRef(false); // all of it is there: what is drawn first stays where it is
+  whole.current ||= Boolean(data) && [open, waiting, dead].every((g) => !g.stale);
+  if (!whole.current) return html`<h1>Fleet</h1>${error ? html`<${Problem} error=${error} retry=${refresh} />` : html`<${Waiting} />`}`;
   return html`
     <h1>Fleet</h1>
     <p class="verdict"><${Status} ...${said} /></p>
     <${Problem} error=${error} retry=${refresh} />
     <${Now} all=${coordinators(data)} perSecond=${perSecond} />
     <${Alarms} alarms=${data.alarms} />
-    <${Kinds} down=${total(coordinators(data)).down} />
-    <${Deliveries} />
+    <${Kinds} open=${open} />
+    <${Deliveries} waiting=${waiting} dead=${dead} />
     <${Coordinators} fleet=${data} />
     <${Checkers} checkers=${data.checkers} asked=${data.coordinator.node} />
     <${Verifliers} verifliers=${data.verifliers} rule=${data.rule} asked=${data.coordinator.node} />`;

@@ -10,11 +10,13 @@ const most = 1000; // notifications that are looked at
 const poll = 15_000; // ms
 const states = (...names) => names.map((n) => `NOTIFICATION_STATE_${n}`);
 
+/** useNotifications reads, for Deliveries, those in some states, as "DEAD". */
+export const useNotifications = (...names) => useGet(can('notifications:manage') ? '/v1/notifications' : null, {
+  params: { states: states(...names), page_size: most }, every: poll,
+});
+
 /** Deliveries shows how many wait, since when, and how many are dead letters. */
-export function Deliveries() {
-  const path = can('notifications:manage') ? '/v1/notifications' : null;
-  const waiting = useGet(path, { params: { states: states('WAITING', 'BEHIND'), page_size: most }, every: poll }).data;
-  const dead = useGet(path, { params: { states: states('DEAD'), page_size: most }, every: poll }).data;
+export function Deliveries({ waiting: { data: waiting }, dead: { data: dead } }) {
   if (!waiting || !dead) return null;
   const first = oldest(waiting.notifications);
   return html`

@@ -10,9 +10,11 @@ import { byKind } from './sum.js';
 const most = 1000; // open outages that are looked at
 const poll = 30_000; // ms
 
-/** Kinds counts the open outages by their failure; down, as the fleet has it, tells when to count anew. */
-export function Kinds({ down }) {
-  const { data } = useGet(can('outages:read') && down > 0n ? '/v1/outages' : null, { params: { open: true, page_size: most }, every: poll });
+/** useOpenOutages reads the open outages for Kinds. */
+export const useOpenOutages = () => useGet(can('outages:read') ? '/v1/outages' : null, { params: { open: true, page_size: most }, every: poll });
+
+/** Kinds counts the open outages by their failure. */
+export function Kinds({ open: { data } }) {
   if (!data || data.outages.length === 0) return null;
   const columns = [
     { name: 'Failure', cell: (k) => html`<a href="/ui/outages?state=open&kind=${k.kind}">${failure(k.kind)}</a>` },
