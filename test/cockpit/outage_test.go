@@ -101,7 +101,7 @@ func TestNothingThatOthersWroteBecomesCode(t *testing.T) {
 	p.visit("/ui/sites/" + `%3Cimg%20src=x%20onerror=pwned(5)%3E`)
 	p.forgive("status of 400")
 	p.sees("That did not work")
-	if n := eval[int](p, `document.querySelectorAll('img, main script, iframe').length`); n != 0 {
-		t.Errorf("%d elements came of what others wrote", n)
+	if p.has("img, main script, iframe") {
+		t.Error("an element came of what others wrote")
 	}
 }

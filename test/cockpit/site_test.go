@@ -75,11 +75,13 @@ func TestWhatTheAPIRefusesIsSaidBesideTheField(t *testing.T) {
 	p.audit()
 	p.fill("input[name=check_interval]", "2")
 	p.fill("input[name=tags]", "good")
+	p.click("input[type=checkbox]")
 	p.press("Save")
 	p.sees("Saved.")
-	if got := s.call(t, "GET", "/v1/sites/"+id, nil); got["check_interval"] != "120s" || fmt.Sprint(got["tags"]) != "[good]" || got["url"] != site.URL() {
+	if got := s.call(t, "GET", "/v1/sites/"+id, nil); got["check_interval"] != "120s" || got["public_badges"] != true || fmt.Sprint(got["tags"]) != "[good]" || got["url"] != site.URL() {
 		t.Errorf("saved %v", got)
 	}
+	p.until("the button that opened the form has the focus", `document.activeElement.innerText === 'Edit'`)
 	// Somebody else edits it meanwhile: that is not lost.
 	p.press("Edit")
 	p.fill("input[name=tags]", "mine")
