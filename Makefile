@@ -19,7 +19,7 @@ PKG ?= ./...
 # at the versions of tools/npm/package-lock.json.
 NPM := tools/npm/node_modules/.package-lock.json
 
-.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb programs docs-viewer
+.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb programs docs-viewer vendor-ui test-cockpit browser
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,8 +50,9 @@ generate: ## write gen/ from proto/ (offline, pinned tools)
 	$(BUF) generate --template buf.gen.openapi.yaml
 
 # The order lets the cheap ones fail first; go vet has had its say before the tests run.
-check: check-generated lint check-breaking check-tidy check-api ## what CI runs: generation clean, lint, the API's description, vet, staticcheck, test-race
+check: check-generated lint check-breaking check-tidy check-api ## what CI runs: generation clean, lint, the API's description, vet, staticcheck, test-race, the cockpit
 	$(MAKE) test-race TESTFLAGS='-vet=off $(TESTFLAGS)'
+	$(MAKE) test-cockpit
 
 check-generated: generate ## gen/ is what proto/ says, and committed
 	@dirty=$$(git status --porcelain -- gen) || exit 1; \
@@ -74,6 +75,15 @@ check-api: $(NPM) ## the description of the REST API has no mistakes, and a clie
 
 docs-viewer: $(NPM) ## copy the viewer of /docs from npm to gateway/docs
 	cd tools/npm/node_modules/swagger-ui-dist && cp swagger-ui.css swagger-ui-bundle.js LICENSE NOTICE ../../../../gateway/docs/swagger-ui/
+
+vendor-ui: $(NPM) ## copy the libraries of the cockpit from npm to gateway/ui/app/vendor
+	node tools/npm/vendor-ui.mjs
+
+# Pictures of every page go to test/cockpit/screenshots.
+test-cockpit: $(NPM) browser ## the cockpit: its modules by node, its pages in Chromium
+	node tools/npm/vendor-ui.mjs --check
+	node --test --test-reporter=dot gateway/ui/test/
+	go -C test/cockpit test -timeout 10m $(TESTFLAGS) ./...
 
 $(NPM): tools/npm/package-lock.json
 	@if ! command -v npm >/dev/null; then \
@@ -99,9 +109,10 @@ check-breaking: ## proto/ breaks nothing that was promised before
 	git archive "$$base" buf.yaml proto third_party | tar -x -C "$$old" && \
 	echo "buf breaking --against $$base" && $(BUF) breaking --against "$$old"
 
-check-tidy: ## go.mod and tools/go.mod name exactly what is used
+check-tidy: ## each go.mod names exactly what is used
 	go mod tidy -diff
 	go -C tools mod tidy -diff
+	go -C test/cockpit mod tidy -diff
 
 lint: ## buf lint, gofmt, go vet, staticcheck
 	$(BUF) lint
@@ -109,6 +120,8 @@ lint: ## buf lint, gofmt, go vet, staticcheck
 	if [ -n "$$unformatted" ]; then echo "not gofmt'ed:" >&2; echo "$$unformatted" >&2; exit 1; fi
 	go vet ./...
 	$(TOOL) staticcheck ./...
+	go -C test/cockpit vet ./...
+	cd test/cockpit && go tool -modfile=../../tools/go.mod staticcheck ./...
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@set -e; for dir in $$(go list -f '{{.Dir}}' $(PKG)); do \
@@ -175,8 +188,10 @@ mariadb: NEEDED := mariadbd=mariadb-server mariadb-install-db=mariadb-server
 programs: NEEDED := mariadbd=mariadb-server mariadb-install-db=mariadb-server \
 	bash=bash zsh=zsh fish=fish groff=groff-base mandoc=mandoc php=php-cli curl=curl openssl=openssl
 
+browser: NEEDED := chromium=chromium node=nodejs
+
 programs: ## install the programs that the tests run, where it can
-programs mariadb:
+programs mariadb browser:
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=; \
 	for program in $(NEEDED); do \
 		if ! command -v "$${program%=*}" >/dev/null; then missing="$$missing $${program#*=}"; fi; \

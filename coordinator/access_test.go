@@ -124,6 +124,8 @@ var mayCall = map[string]string{
 
 	"/jetmon.monitor.v1.ChangeService/WatchChanges": "outages:read",
 
+	"/jetmon.monitor.v1.AccessService/GetCaller": strings.Join(access.AllScopes(), " "),
+
 	"/jetmon.monitor.v1.AccessService/CreateToken":      "",
 	"/jetmon.monitor.v1.AccessService/GetToken":         "",
 	"/jetmon.monitor.v1.AccessService/ListTokens":       "",

@@ -3,6 +3,7 @@ package coordinator_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -46,13 +47,23 @@ func TestASiteIsDiagnosedOverGRPC(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := startWith(t, func(o *coordinator.Options) { o.Diagnoser = d })
-	got, err := diagnose(t.Context(), r, r.create(t, site.URL()).GetSiteId())
+	id := r.create(t, site.URL()).GetSiteId()
+	got, err := diagnose(t.Context(), r, id)
 	if err != nil || got.GetUrl() != site.URL() || got.GetCause() != "firewall_cloudflare" || got.GetCauseCheck() != "xmlrpc_get" || len(got.GetFindings()) < 20 {
 		t.Fatalf("%v, %v", got, err)
 	}
 	for _, f := range got.GetFindings() {
 		if f.GetCheck() == "signed_by_blog" && f.GetVerdict() != monitorv1.FindingVerdict_FINDING_VERDICT_SKIPPED {
 			t.Errorf("signed without a token: %v", f)
+		}
+	}
+	answered, err := monitorv1.NewDiagnosisServiceClient(r.conn).DiagnoseSite(t.Context(), &monitorv1.DiagnoseSiteRequest{SiteId: id, Symptom: "Error updating settings"})
+	if a := answered.GetDiagnosis().GetSymptom(); err != nil || a.GetSymptom() != "settings_error" || len(a.GetCauses()) == 0 || len(a.GetUnknown()) == 0 || got.GetSymptom() != nil {
+		t.Errorf("%v, %v", a, err)
+	}
+	for _, bad := range []string{"my cat is ill", strings.Repeat("x", 201)} {
+		if _, err := monitorv1.NewDiagnosisServiceClient(r.conn).DiagnoseSite(t.Context(), &monitorv1.DiagnoseSiteRequest{SiteId: id, Symptom: bad}); status.Code(err) != codes.InvalidArgument {
+			t.Errorf("%q: %v", bad, err)
 		}
 	}
 }

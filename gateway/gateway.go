@@ -69,6 +69,8 @@ type Options struct {
 	CORSOrigins []string
 	// OpenAPI is the answer at /openapi.json; without it the path is unknown.
 	OpenAPI []byte
+	// NoUI leaves out the cockpit, the pages for people at /ui/.
+	NoUI bool
 	// Log gets failures; nil discards them.
 	Log *slog.Logger
 	// Metrics exports the counts of requests; nil exports none.
@@ -96,6 +98,7 @@ type Gateway struct {
 	tls       *tls.Config
 	fence     *fence
 	openAPI   []byte
+	noUI      bool
 	routes    []*route
 	metrics   *metrics
 	// stopping is closed when no request is taken any more: streams without an end end then.
@@ -131,7 +134,7 @@ func New(o Options) (*Gateway, error) {
 	}
 	return &Gateway{
 		addrs: addrs, client: o.Client, listeners: o.Listeners, log: o.Log,
-		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, routes: routes, metrics: newMetrics(o.Metrics), stopping: make(chan struct{}),
+		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, noUI: o.NoUI, routes: routes, metrics: newMetrics(o.Metrics), stopping: make(chan struct{}),
 	}, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/Automattic/jetmon/gateway/ui"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
@@ -35,7 +36,9 @@ type handler struct {
 	// api has the generated handlers of each service.
 	api   map[protoreflect.FullName]*runtime.ServeMux
 	pages map[string]page
-	zips  *sync.Pool // of *gzip.Writer
+	// cockpit is nil where there is none.
+	cockpit *ui.App
+	zips    *sync.Pool // of *gzip.Writer
 }
 
 func newHandler(g *Gateway, conn *rpc.Pool) (*handler, error) {
@@ -45,6 +48,11 @@ func newHandler(g *Gateway, conn *rpc.Pool) (*handler, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if !g.noUI {
+		if h.cockpit, err = ui.New(); err != nil {
+			return nil, err
+		}
 	}
 	h.api, h.pages = api, h.allPages(g.openAPI)
 	return h, nil
@@ -115,7 +123,7 @@ func (h *handler) serve(w *countedWriter, req *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, isPage := h.pages[path]
+	p, name, isPage := h.pageAt(path)
 	if !isPage || !p.probe {
 		if err := h.fence.check(req); err != nil {
 			return err
@@ -124,21 +132,14 @@ func (h *handler) serve(w *countedWriter, req *http.Request) error {
 			return h.preflight(w, req, path)
 		}
 	}
-	if isPage {
-		w.route = path
-		if method != http.MethodGet {
-			return wrongMethod(w, req, []string{http.MethodGet})
-		}
-		if err := checkNoBody(w, req); err != nil {
-			return err
-		}
-		if p.probe {
-			p.show(w, req)
-		} else {
-			p.show(&taggingWriter{ResponseWriter: w, x: reading(req)}, req)
-		}
-		return nil
+	if h.cockpit != nil && path == ui.SessionPath {
+		return h.session(w, req)
 	}
+	if isPage {
+		w.route = name
+		return p.answer(w, req, method)
+	}
+	recognise(req)
 	r, bound, others := find(h.routes, method, path)
 	switch {
 	case r != nil:
@@ -162,7 +163,7 @@ func nothingAt(path string) error {
 // preflight answers what a page of another origin may do at a path.
 func (h *handler) preflight(w http.ResponseWriter, req *http.Request, path string) error {
 	_, _, methods := find(h.routes, "", path)
-	if _, isPage := h.pages[path]; isPage {
+	if _, _, isPage := h.pageAt(path); isPage {
 		methods = []string{http.MethodGet}
 	}
 	if len(methods) == 0 {

@@ -26,6 +26,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/wpcom/v1"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -188,6 +189,11 @@ func (f *fake) GetToken(_ context.Context, q *monitorv1.GetTokenRequest) (*monit
 
 func (f *fake) ListTokens(context.Context, *monitorv1.ListTokensRequest) (*monitorv1.ListTokensResponse, error) {
 	return &monitorv1.ListTokensResponse{Tokens: []*monitorv1.Token{{TokenId: 3}}}, nil
+}
+
+func (f *fake) GetCaller(ctx context.Context, _ *monitorv1.GetCallerRequest) (*monitorv1.GetCallerResponse, error) {
+	c := access.From(ctx)
+	return &monitorv1.GetCallerResponse{Caller: &monitorv1.Caller{Name: c.String(), TokenId: c.TokenID, Scopes: c.Scopes.Names()}}, nil
 }
 
 func (f *fake) GetNotification(_ context.Context, q *monitorv1.GetNotificationRequest) (*monitorv1.GetNotificationResponse, error) {

@@ -3,8 +3,10 @@ package gateway
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"github.com/Automattic/jetmon/gateway/docs"
+	"github.com/Automattic/jetmon/gateway/ui"
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
@@ -15,6 +17,26 @@ type page struct {
 	probe bool
 	// part means that another page loads it, and that nobody asks for it otherwise.
 	part bool
+	// keep says who may keep it, and for how long; without it each use asks again.
+	keep string
+}
+
+// answer shows the page.
+func (p page) answer(w http.ResponseWriter, req *http.Request, method string) error {
+	if method != http.MethodGet {
+		return wrongMethod(w, req, []string{http.MethodGet})
+	}
+	if err := checkNoBody(w, req); err != nil {
+		return err
+	}
+	if p.probe {
+		p.show(w, req)
+		return nil
+	}
+	x := reading(req)
+	x.keep = p.keep
+	p.show(&taggingWriter{ResponseWriter: w, x: x}, req)
+	return nil
 }
 
 // allPages returns the pages by their paths.
@@ -32,8 +54,17 @@ func (h *handler) allPages(openAPI []byte) map[string]page {
 			}}
 		}
 	}
+	if h.cockpit != nil {
+		pages[ui.Prefix] = page{} // for the list: it answers itself
+	}
 	index := h.index(pages)
-	pages["/"] = page{show: func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, index) }}
+	delete(pages, ui.Prefix)
+	show := func(w http.ResponseWriter, _ *http.Request) { write(w, http.StatusOK, index) }
+	if h.cockpit != nil {
+		show = towards(show)
+		pages[strings.TrimSuffix(ui.Prefix, "/")] = page{part: true, show: redirect}
+	}
+	pages["/"] = page{show: show}
 	return pages
 }
 

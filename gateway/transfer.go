@@ -95,7 +95,7 @@ func nothing() protoreflect.MessageDescriptor { return (&emptypb.Empty{}).ProtoR
 
 // zipped compresses an answer when it is worth it and the client wants it. There is no
 // secret in an answer that another site's page could guess byte by byte from its size
-// (BREACH): a page cannot make a browser send our tokens.
+// (BREACH): another site's page cannot make a browser send our tokens (session.go).
 type zipped struct {
 	pool *sync.Pool // of *gzip.Writer
 	z    *gzip.Writer

@@ -164,11 +164,18 @@ func flagNamed(node *kong.Node, word string) *kong.Flag {
 			return f
 		}
 	}
+	if node.DefaultCmd != nil {
+		return flagNamed(node.DefaultCmd, word)
+	}
 	return nil
 }
 
 func completeFlags(node *kong.Node, begin string) (lines []string) {
-	for _, f := range flagsOf(node) {
+	flags := flagsOf(node)
+	if node.DefaultCmd != nil {
+		flags = flagsOf(node.DefaultCmd) // which have those of node
+	}
+	for _, f := range flags {
 		name := "--" + f.Name
 		if takesValue(f) {
 			name += "="
@@ -204,6 +211,8 @@ func (p *program) valuesOf(v *kong.Value, prefix, begin string) (lines []string)
 		if _, f, err := p.contexts(); err == nil {
 			words = slices.Sorted(maps.Keys(f.Contexts))
 		}
+	case v.Name == "symptom":
+		words = symptomNames()
 	case v.Name == "file" || v.Name == "dir" || v.Flag != nil && (v.Flag.PlaceHolder == "FILE" || v.Flag.PlaceHolder == "DIR"):
 		return []string{fileNames}
 	}

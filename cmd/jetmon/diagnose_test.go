@@ -80,10 +80,19 @@ func TestDiagnoseColoursOnlyWhereWanted(t *testing.T) {
 	}
 }
 
+func TestAFurtherTokenIsTriedWhenTheFirstIsRefused(t *testing.T) {
+	t.Parallel()
+	tokens := write(t, "tokens", "oldkey.olds3cret\n"+userToken+"\n"+siteToken+"\n")
+	code, stdout, _ := run(t, nil, "diagnose", fakeSite(t, ""), "--allow-private", noMetadata, "--token-file="+tokens)
+	if code != exitFailed || !strings.Contains(stdout, "another of the given tokens") || strings.Contains(stdout, "s3cret") || strings.Contains(stdout, "oldkey") {
+		t.Errorf("exit code %d:\n%s", code, stdout)
+	}
+}
+
 func TestDiagnoseNeverQuotesATokenFile(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"a token that is none": "bl0gs3cret\n", "two blogs": siteToken + "\n" + siteToken + "\n", "a bad user": "userkey.us3rs3cret.x\n", "empty": "",
+		"a token that is none": "bl0gs3cret\n", "too many": strings.Repeat(siteToken+"\n", 7), "a bad user": "userkey.us3rs3cret.x\n", "empty": "",
 	} {
 		code, stdout, stderr := run(t, nil, "diagnose", "http://127.0.0.1:1/", "--token-file="+write(t, "tokens", text))
 		if code != exitUsage || stdout != "" || strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "--token-file") || strings.Contains(stderr, "s3cret") {

@@ -20,6 +20,8 @@ type gatewayCommand struct {
 	AllowedHost []string `sep:"none" placeholder:"HOST" help:"Name that requests may give as their host (repeatable), or * for any. The host of --listen, the names and addresses of loopback, and beyond loopback every address are allowed anyway."`
 	CORSOrigin  []string `name:"cors-origin" sep:"none" placeholder:"ORIGIN" help:"Origin, such as https://status.example.com, whose pages may use the API from a browser (repeatable). None by default."`
 
+	UI bool `name:"ui" default:"true" negatable:"" help:"Serve the cockpit, the pages for people at /ui/ (the default)."`
+
 	Name     string `placeholder:"NAME" help:"Name of this gateway, for its certificate; the host name by default."`
 	Insecure bool   `help:"Start without a token or certificate, for coordinators that ask nobody who they are, and listen beyond loopback without TLS."`
 
@@ -75,7 +77,7 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	r, err := gateway.New(gateway.Options{
 		Coordinator: c.Coordinator, Client: client, Listeners: []net.Listener{l}, TLS: server.TLS,
 		AllowedHosts: c.AllowedHost, CORSOrigins: c.CORSOrigin,
-		OpenAPI: jetmon.OpenAPI, Log: proc.log, Metrics: proc.metrics,
+		OpenAPI: jetmon.OpenAPI, NoUI: !c.UI, Log: proc.log, Metrics: proc.metrics,
 	})
 	if err != nil {
 		return usageError{err}

@@ -24,8 +24,14 @@ func (versionFlag) BeforeReset(app *kong.Kong, p *program) error {
 	return nil
 }
 
-// Run prints the module's version, the commit if the build recorded it, and Go's version.
+// Run prints the version.
 func (versionCommand) Run(p *program) error {
+	_, err := fmt.Fprintln(p.Out, version())
+	return err
+}
+
+// version names the module's version, the commit if the build recorded it, and Go's version.
+func version() string {
 	version, commit := "devel", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		if info.Main.Version != "" && info.Main.Version != "(devel)" {
@@ -37,8 +43,7 @@ func (versionCommand) Run(p *program) error {
 			}
 		}
 	}
-	_, err := fmt.Fprintf(p.Out, "jetmon %s%s %s %s/%s\n", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return err
+	return fmt.Sprintf("jetmon %s%s %s %s/%s", version, commit, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // buildTime returns the time of the commit, if the build recorded it, or now.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -71,6 +72,8 @@ type Caller struct {
 	Scopes Scopes
 	// Blogs, when not nil, are the only blogs that the API token is for.
 	Blogs []check.BlogID
+	// Expires is when the API token ends; the zero time means never.
+	Expires time.Time
 	// Open means that the server asks nobody who they are.
 	Open bool
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// Rule says who may call an RPC: whoever one of Public, Roles and Scope names.
+// Rule says who may call an RPC: whoever one of Public, Roles, Scope and AnyToken names.
 type Rule struct {
 	// Public means that everybody may, without credentials.
 	Public bool
@@ -15,6 +15,8 @@ type Rule struct {
 	Roles []Role
 	// Scope is what an API token needs; 0 means that no API token will do.
 	Scope Scopes
+	// AnyToken means that every API token will do, whatever its scopes.
+	AnyToken bool
 	// Edits means that the RPC changes something, which belongs into the audit trail.
 	Edits bool
 	// AtOnce is how many calls one caller may have running; 0 means any number.
@@ -33,6 +35,8 @@ func (r Rule) Permit(c Caller) error {
 		return fault.New(fault.Unauthenticated, "credentials are required: %s", r.wants())
 	case c.Role != "" && slices.Contains(r.Roles, c.Role):
 		return nil
+	case c.TokenID != 0 && r.AnyToken:
+		return nil
 	case c.TokenID != 0 && r.Scope != 0 && c.Scopes.Has(r.Scope):
 		return nil
 	}
@@ -42,6 +46,9 @@ func (r Rule) Permit(c Caller) error {
 // wants names the credentials that the rule accepts.
 func (r Rule) wants() string {
 	var all []string
+	if r.AnyToken {
+		all = append(all, "an API token (Authorization: Bearer TOKEN)")
+	}
 	if r.Scope != 0 {
 		all = append(all, "an API token with the scope "+r.Scope.String()+" (Authorization: Bearer TOKEN)")
 	}

@@ -57,6 +57,7 @@ var rules = map[string]Rule{
 
 	monitorv1.FleetService_GetFleet_FullMethodName: {Scope: FleetRead, Roles: []Role{Coordinator}},
 
+	monitorv1.AccessService_GetCaller_FullMethodName:        {AnyToken: true},
 	monitorv1.AccessService_GetToken_FullMethodName:         {Scope: Admin},
 	monitorv1.AccessService_ListTokens_FullMethodName:       {Scope: Admin},
 	monitorv1.AccessService_CreateToken_FullMethodName:      {Scope: Admin, Edits: true},

@@ -9,10 +9,12 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/cli/format"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
+	"github.com/Automattic/jetmon/internal/jetpack/symptom"
 	"github.com/Automattic/jetmon/internal/probe"
 )
 
@@ -34,7 +36,7 @@ func TestADiagnosisIsPrintedAndItsWorstFindingReturned(t *testing.T) {
 	t.Parallel()
 	d := diagnoser(t)
 	for obstacle, want := range map[fakejetpack.Obstacle]jetpack.Verdict{"": jetpack.Pass, fakejetpack.Sucuri: jetpack.Fail} {
-		site := httptest.NewServer(fakejetpack.New(fakejetpack.Options{Tokens: signature.Keyring{Blog: "blogkey.bl0gs3cret", Users: map[int64]string{3: "userkey.us3rs3cret.3"}}, Obstacle: obstacle}))
+		site := httptest.NewServer(fakejetpack.New(fakejetpack.Options{Tokens: signature.Keyring{Blog: "blogkey.bl0gs3cret"}, Obstacle: obstacle}))
 		t.Cleanup(site.Close)
 		target := jetpack.Target{URL: site.URL + "/"}
 		var text, colored, raw bytes.Buffer
@@ -92,6 +94,54 @@ func TestLogsAreReadAndTheirWorstFindingReturned(t *testing.T) {
 			if !json && !strings.HasPrefix(out.String(), "access?.log (") {
 				t.Errorf("the name is not shown:\n%s", &out)
 			}
+		}
+	}
+}
+
+func TestASymptomAndAReportForSupportGoWithADiagnosis(t *testing.T) {
+	t.Parallel()
+	const blog, user = "blogkey.bl0gs3cret", "userkey.us3rs3cret.3"
+	tokens := signature.Keyring{Blog: blog, Users: map[int64]string{3: user}}
+	site := httptest.NewServer(fakejetpack.New(fakejetpack.Options{Tokens: tokens, Sync: fakejetpack.Sync{Off: true}}))
+	t.Cleanup(site.Close)
+	target := jetpack.Target{URL: site.URL + "/"}
+	var err error
+	if target.Blog, err = signature.ParseCredential(blog); err != nil {
+		t.Fatal(err)
+	}
+	if target.User, err = signature.ParseCredential(user); err != nil {
+		t.Fatal(err)
+	}
+	seen, ok := symptom.Find("My posts do not show up on WordPress.com")
+	if !ok {
+		t.Fatal("no symptom")
+	}
+	var text, raw, support bytes.Buffer
+	d := diagnoser(t)
+	show := Report{Out: &text, Symptom: &seen, Support: &support, About: format.About{Version: "jetmon 9", UserAgent: "agent/1", Tokens: "blog and user"}}
+	if got, err := Diagnose(t.Context(), d, target, show); err != nil || got != jetpack.Fail {
+		t.Fatalf("%q, %v", got, err)
+	}
+	for _, want := range []string{"Explained by: sync_off.", "no    wp_cron: WP-Cron runs"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &text)
+		}
+	}
+	for _, want := range []string{"jetmon 9", "127.0.0.1", "sync_off", "signed_by_user", "My posts do not show up"} {
+		if !strings.Contains(support.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &support)
+		}
+	}
+	if _, err := Diagnose(t.Context(), d, target, Report{Out: &raw, JSON: true, Symptom: &seen}); err != nil {
+		t.Fatal(err)
+	}
+	var m monitorv1.Diagnosis
+	if err := protojson.Unmarshal(raw.Bytes(), &m); err != nil || m.GetSymptom().GetSymptom() != "not_synced" || len(m.GetSymptom().GetRuledOut()) == 0 || m.GetSymptom().GetCauses()[0] != "sync_off" {
+		t.Errorf("%v:\n%s", err, &raw)
+	}
+	for _, secret := range []string{"bl0gs3cret", "us3rs3cret", "signature=", "nonce="} {
+		if strings.Contains(text.String()+support.String()+raw.String(), secret) {
+			t.Errorf("%q is shown", secret)
 		}
 	}
 }

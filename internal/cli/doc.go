@@ -9,5 +9,5 @@
 //
 // An error of kind fault.Invalid is a mistake of the caller, as from a coordinator.
 //
-// ImportSites starts two goroutines, which end with it: see there.
+// ImportSites and DiagnoseMany start goroutines, which end with them: see there.
 package cli

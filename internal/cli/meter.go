@@ -28,19 +28,31 @@ func NewMeter(w io.Writer, width int) *Meter {
 
 // Show shows what is done, and how many rows of it a second there are.
 func (m *Meter) Show(done string, rows int) {
-	if m == nil {
-		return
+	if m != nil {
+		m.show(func(now time.Time) string {
+			return fmt.Sprintf("%s, %.0f rows/s", done, float64(rows)/now.Sub(m.start).Seconds())
+		})
 	}
+}
+
+// Say shows what is done.
+func (m *Meter) Say(done string) {
+	if m != nil {
+		m.show(func(time.Time) string { return done })
+	}
+}
+
+func (m *Meter) show(text func(now time.Time) string) {
 	now := time.Now()
 	if now.Sub(m.last) < meterEvery {
 		return
 	}
 	m.last, m.shown = now, true
-	text := fmt.Sprintf("%s, %.0f rows/s", done, float64(rows)/now.Sub(m.start).Seconds())
+	line := text(now)
 	if m.width > 0 {
-		text = format.Cut(text, max(1, m.width-1)) // the cursor needs a cell, else the line breaks
+		line = format.Cut(line, max(1, m.width-1)) // the cursor needs a cell, else the line breaks
 	}
-	fmt.Fprint(m.w, "\r\x1b[K"+text)
+	fmt.Fprint(m.w, "\r\x1b[K"+line)
 }
 
 // Clear removes what is shown, for a line that stays.

@@ -189,6 +189,7 @@ func (d *System) greet() error {
 		fmt.Fprintf(&b, "  %-12s %s\n", label, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(&b, "Jetmon runs here: a coordinator, 2 checkers, 3 verifliers in 3 regions and a gateway.\nEvery site is checked every %s.\n\n", d.o.Interval)
+	row("cockpit", "%s/ui/ in a browser", rest)
 	row("REST", "%s/v1/sites", rest)
 	row("gRPC", "%s coordinator, %s veriflier-1", api, veriflier)
 	for _, url := range d.demo.URLs() {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
+	"github.com/Automattic/jetmon/internal/jetpack/mistake"
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
 )
 
@@ -21,6 +23,7 @@ const (
 	// defaultStepTimeout is Jetpack's own patience.
 	defaultStepTimeout = 10 * time.Second
 	defaultTimeout     = 90 * time.Second
+	defaultPause       = 250 * time.Millisecond
 )
 
 // Options of a Diagnoser. Only Prober is required.
@@ -35,6 +38,8 @@ type Options struct {
 	UserAgent string
 	// StepTimeout limits one step, Timeout the whole diagnosis.
 	StepTimeout, Timeout time.Duration
+	// Pause is the time between signed calls while one that was refused is explained.
+	Pause time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -45,6 +50,7 @@ func (o Options) withDefaults() Options {
 	o.UserAgent = cmp.Or(o.UserAgent, DefaultUserAgent)
 	o.StepTimeout = cmp.Or(o.StepTimeout, defaultStepTimeout)
 	o.Timeout = cmp.Or(o.Timeout, defaultTimeout)
+	o.Pause = cmp.Or(o.Pause, defaultPause)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -79,6 +85,8 @@ type Target struct {
 	URL string
 	// Blog and User are tokens that the site stores; without them no call is signed.
 	Blog, User signature.Credential
+	// Others are further tokens, of which the site may store one instead.
+	Others []signature.Credential
 }
 
 // Diagnose does all steps. Faults of the site are in the report; the error is only about
@@ -108,7 +116,7 @@ func (d *Diagnoser) Diagnose(ctx context.Context, t Target) (*Report, error) {
 		r.section = s.section
 		s.steps(ctx)
 	}
-	report := &Report{URL: r.home.String(), Start: start, Took: d.o.Now().Sub(start), Findings: r.findings}
+	report := &Report{URL: r.home.String(), Given: t.URL, From: r.from, Requests: r.sent, Start: start, Took: d.o.Now().Sub(start), Findings: r.findings}
 	report.conclude()
 	return report, nil
 }
@@ -136,9 +144,18 @@ type run struct {
 	api, claimed string
 	// hasREST is true when the API has Jetpack's namespace.
 	hasREST bool
-	// clock is how far the site's clock is ahead, if hasClock.
-	clock    time.Duration
-	hasClock bool
+	// clock is how far the site's clock is ahead, if hasClock; ownClock is true when PHP itself
+	// says so.
+	clock              time.Duration
+	hasClock, ownClock bool
+	// noSignature is why no signature can be good; nil when it may be.
+	noSignature *cause.Cause
+	// misled is how the site misunderstands calls, as far as an accepted one proves it, and
+	// provenClock what that says of its clock. signedNow is true when it accepts the present
+	// time.
+	misled      mistake.Mistake
+	provenClock *mistake.Clock
+	signedNow   bool
 }
 
 // siteOf returns the address of the site that a URL belongs to: people paste URLs of

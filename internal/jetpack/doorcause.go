@@ -36,6 +36,10 @@ var (
 		Name: "rest_missing", Weight: cause.Partial, Means: "The REST API does not answer; Jetpack's newer parts (settings, sync, plugins) need it.",
 		Owner: "Save the permalinks once (Settings > Permalinks), and look for a plugin or rule about wp-json.", Host: "Send what is no file to index.php (try_files, .htaccess), and look for a rule about /wp-json.",
 	}
+	noisyREST = cause.Cause{
+		Name: "output_around_json", Weight: cause.Partial, Sure: cause.Certain, Means: "A file prints text before or after the answers of the REST API, as a warning of PHP: callers cannot parse them.",
+		Owner: "The evidence names the file or its text: update that plugin or theme, and set WP_DEBUG_DISPLAY to false in wp-config.php.", Host: "Turn display_errors off for the site: WordPress does so itself for XML-RPC, but not for the REST API.",
+	}
 	lostRewrites = cause.Cause{
 		Name: "rest_rewrites_lost", Weight: cause.Partial, Sure: cause.Certain, Means: "Pretty permalinks do not work: the REST API answers at ?rest_route= alone, but WordPress tells callers wp-json.",
 		Owner: "Save the permalinks once (Settings > Permalinks), which writes .htaccess.", Host: "In nginx use try_files $uri $uri/ /index.php?$args; in Apache AllowOverride All and mod_rewrite.",
@@ -53,7 +57,7 @@ var (
 // doorCauses returns all causes of section 2 beside those of package block.
 func doorCauses() []cause.Cause {
 	return []cause.Cause{
-		noWordPress, noXMLModule, bodyLost, unreadableMethods, removedMethods, closedDetour, closedREST, missingREST, lostRewrites, otherHome, otherDoor,
+		noWordPress, noXMLModule, bodyLost, unreadableMethods, removedMethods, closedDetour, closedREST, missingREST, noisyREST, lostRewrites, otherHome, otherDoor,
 	}
 }
 

@@ -46,7 +46,7 @@ func (r *run) endpoint(ctx context.Context) {
 	r.judgePost(ctx, post, postErr)
 	r.listMethods(ctx)
 	r.tryDetour(ctx)
-	r.judgeREST()
+	r.judgeREST(post.Verdict)
 	r.rsd(ctx)
 }
 
@@ -127,7 +127,10 @@ func (r *run) judgeGet(got reply, err error, post outcome) {
 		return
 	}
 	v := block.Of(got.failure)
-	if got.failure == "" {
+	switch {
+	case got.endless && got.Status == http.StatusOK:
+		v = block.Of(block.TooLong)
+	case got.failure == "":
 		v = block.OfGet(got.Answer)
 	}
 	v = r.explained(v)
@@ -271,10 +274,17 @@ func (r *run) tryDetour(ctx context.Context) {
 	}
 }
 
-// judgeREST adds the finding about the REST API, which locate looked for.
-func (r *run) judgeREST() {
+// judgeREST adds the finding about the REST API, which locate looked for. Post is what a call
+// of xmlrpc.php showed.
+func (r *run) judgeREST(post block.Verdict) {
 	about := r.about
 	switch code, message := restCode(about.first); {
+	case about.before+about.after != "":
+		c := noisyREST
+		if post.Kind == block.ByteOrderMark || post.Kind == block.OutputBefore || post.Kind == block.OutputAfter {
+			c = post.Cause // the same text
+		}
+		r.show(checkREST, Warn, c, fmt.Sprintf("GET wp-json: around the JSON: %q", shorten(quote(about.before+" ... "+about.after))))
 	case about.path != "":
 		r.judgeIndex(about)
 	case about.why != "":
@@ -354,11 +364,4 @@ func (r *run) rsd(ctx context.Context) {
 		return
 	}
 	r.show(checkRSD, Warn, otherDoor, "points to "+withoutQuery(link))
-}
-
-// noteClock records the site's clock from an answer made by PHP.
-func (r *run) noteClock(got reply) {
-	if got.hasClock && got.failure == "" {
-		r.clock, r.hasClock = got.clock, true
-	}
 }

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/mail"
 	"net/netip"
 	"net/url"
@@ -52,6 +53,8 @@ type exchanger struct {
 	step      time.Duration
 	now       func() time.Time
 	transport *http.Transport
+	// from is the address from which the last call came.
+	from string
 	// pins are the addresses of the probed hosts, by HOST:PORT.
 	pins map[string]netip.AddrPort
 	// sent counts the requests, those of probes and their redirects too.
@@ -165,6 +168,7 @@ func (e *exchanger) send(ctx context.Context, r request) (reply, error) {
 	e.sent++
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: e.connected})
 	req, err := http.NewRequestWithContext(ctx, r.method, r.url, bytes.NewReader(r.body))
 	if err != nil {
 		return reply{}, errors.New("the request cannot be made")
@@ -215,6 +219,13 @@ func dateOf(h http.Header) (time.Time, bool) {
 	}
 	date, err := mail.ParseDate(text)
 	return date, err == nil
+}
+
+// connected notes from where the call goes out.
+func (e *exchanger) connected(c httptrace.GotConnInfo) {
+	if addr, err := netip.ParseAddrPort(c.Conn.LocalAddr().String()); err == nil {
+		e.from = addr.Addr().String()
+	}
 }
 
 // pin makes the engine probe a new host, so that its address policy applies.

@@ -70,8 +70,13 @@ type Finding struct {
 
 // Report is a whole diagnosis.
 type Report struct {
-	// URL is the diagnosed address; empty for logs.
-	URL      string
+	// URL is the diagnosed address, Given the one that was asked about; both are empty for logs.
+	URL, Given string
+	// Requests is how many were sent to the site, and to WordPress.com about it.
+	Requests int
+	// From is the address from which the calls came, as this machine knows it; empty when none
+	// was made.
+	From     string
 	Start    time.Time
 	Took     time.Duration
 	Findings []Finding

@@ -25,6 +25,9 @@ func (r *run) modules(ctx context.Context) {
 	case r.target.User.IsZero():
 		r.skip(checkModules, "no user token is given, and a blog token may not read it")
 		return
+	case r.noSignature != nil:
+		r.skip(checkModules, "the site refuses the signature ("+r.noSignature.Name+")")
+		return
 	case r.api == "" || !r.hasREST:
 		r.skip(checkModules, "the REST API does not offer jetpack/v4")
 		return

@@ -59,6 +59,8 @@ type index struct {
 	path  string
 	first reply
 	why   string
+	// before and after are what stands around its JSON.
+	before, after string
 }
 
 // indexPaths are the places of the index: with and without pretty permalinks. The whole
@@ -161,8 +163,7 @@ func (r *run) findIndex(ctx context.Context, home *url.URL, paths ...string) ind
 		if i == 0 {
 			found.first = got
 		}
-		var about index
-		if got.failure == "" && got.Status == http.StatusOK && json.Unmarshal(bytes.TrimPrefix(got.Body, []byte("\ufeff")), &about) == nil && len(about.Namespaces) > 0 {
+		if about, ok := readIndex(got); ok {
 			about.path, about.first = path, found.first
 			return about
 		}
@@ -171,6 +172,21 @@ func (r *run) findIndex(ctx context.Context, home *url.URL, paths ...string) ind
 		}
 	}
 	return found
+}
+
+// readIndex reads an index, and what stands around it.
+func readIndex(got reply) (about index, ok bool) {
+	at := bytes.IndexByte(got.Body, '{')
+	if got.failure != "" || got.Status != http.StatusOK || at < 0 {
+		return about, false
+	}
+	d := json.NewDecoder(bytes.NewReader(got.Body[at:]))
+	if d.Decode(&about) != nil || len(about.Namespaces) == 0 {
+		return about, false
+	}
+	about.before = string(bytes.TrimSpace(got.Body[:at]))
+	about.after = string(bytes.TrimSpace(got.Body[at+int(d.InputOffset()):]))
+	return about, true
 }
 
 // isDoor reports whether WordPress itself answers at a URL.

@@ -62,6 +62,14 @@ func newWorld(t testing.TB, site http.Handler) *world {
 	return w
 }
 
+// rename reaches the site by another name, which leads to the same address.
+func (w *world) rename(name string) {
+	w.site = strings.Replace(w.site, "127.0.0.1", name, 1)
+	known := w.com.Sites["127.0.0.1"]
+	known.URL, known.XMLRPC = strings.TrimSuffix(w.site, "/"), w.site+"xmlrpc.php"
+	w.com.Sites[name] = known
+}
+
 func (w *world) know(m fakejetpack.Metadata) { w.com.Sites["127.0.0.1"] = m }
 
 func newProber(t testing.TB) *probe.Prober {
@@ -76,7 +84,7 @@ func newProber(t testing.TB) *probe.Prober {
 
 func diagnose(t testing.TB, w *world, edit func(*jetpack.Options, *jetpack.Target)) *jetpack.Report {
 	t.Helper()
-	o := jetpack.Options{Prober: newProber(t), MetadataURL: w.api, StepTimeout: 5 * time.Second}
+	o := jetpack.Options{Prober: newProber(t), MetadataURL: w.api, StepTimeout: 5 * time.Second, Pause: time.Millisecond}
 	target := jetpack.Target{URL: w.site, Blog: credential(t, blogToken), User: credential(t, userToken)}
 	if edit != nil {
 		edit(&o, &target)

@@ -49,6 +49,9 @@ func (r *run) sync(ctx context.Context) {
 	case r.target.Blog.IsZero():
 		r.skipAll("no blog token is given", all...)
 		return
+	case r.noSignature != nil:
+		r.skipAll("the site refuses the signature ("+r.noSignature.Name+")", all...)
+		return
 	case r.api == "" || !r.hasREST:
 		r.skipAll("the REST API does not offer jetpack/v4", all...)
 		return
@@ -133,7 +136,7 @@ func (r *run) signedGet(ctx context.Context, token signature.Credential, path, q
 	if query != "" {
 		to += "&" + query
 	}
-	signed, err := token.SignQuery(signature.Call{Method: http.MethodGet, URL: to, Time: r.now()})
+	signed, err := r.misled.Sign(token, signature.Call{Method: http.MethodGet, URL: to}, r.now())
 	if err != nil {
 		return reply{}, err
 	}

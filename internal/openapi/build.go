@@ -164,7 +164,7 @@ func (b builder) operation(c call) (*Operation, error) {
 		return nil, fmt.Errorf("package access has no rule for it")
 	}
 	first, all := summary(string(c.Desc.Name()), text(c.Comments.Leading))
-	scope, security := "Scope: `"+rule.Scope.String()+"`.", []map[string][]string{{scheme: {}}}
+	scope, security := scopeOf(rule), []map[string][]string{{scheme: {}}}
 	if rule.Public {
 		scope, security = "Everybody may call it.", []map[string][]string{}
 	}
@@ -184,6 +184,14 @@ func (b builder) operation(c call) (*Operation, error) {
 	b.addResponses(op, c)
 	op.Samples = []Sample{{Language: "Shell", Source: example.curl(c.method, c.path)}}
 	return op, nil
+}
+
+// scopeOf says what a token must be good for.
+func scopeOf(r access.Rule) string {
+	if r.AnyToken {
+		return "Scope: any."
+	}
+	return "Scope: `" + r.Scope.String() + "`."
 }
 
 // find follows a path of fields.

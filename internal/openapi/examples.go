@@ -64,6 +64,7 @@ func siteExamples() map[string]Example {
 		"WatchChanges": {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
 		"GetFleet":     {},
 
+		"GetCaller":        {},
 		"ListTokens":       {},
 		"GetToken":         {Values: [][2]string{{"token_id", "1"}}},
 		"CreateToken":      {Body: `{"name": "status-page", "scopes": ["sites:read", "outages:read"]}`},

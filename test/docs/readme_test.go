@@ -50,6 +50,7 @@ func (s shell) diagnoses() {
 	s.t.Helper()
 	s.files(map[string]string{
 		"tokens":    "key.secret\n",
+		"sites.txt": "# ours\nhttps://a.example/\nhttps://b.example/\n",
 		"error.log": "2026/11/30 09:15:00 [error] 7#7: *1 upstream timed out (110: Connection timed out) while reading response header from upstream, client: 192.0.2.1, server: example.com\n",
 	})
 	log, err := os.Create(filepath.Join(s.programs, "access.log.gz"))
@@ -65,8 +66,9 @@ func (s shell) diagnoses() {
 		s.t.Fatal(err)
 	}
 	wanted := map[string]string{
-		"bin/jetmon diagnose https": "Most likely cause: The site's name cannot be resolved",
-		"bin/jetmon diagnose logs":  "/xmlrpc.php?for=jetpack",
+		"bin/jetmon diagnose https":  "Most likely cause: The site's name cannot be resolved",
+		"bin/jetmon diagnose --from": "2 sites: ",
+		"bin/jetmon diagnose logs":   "/xmlrpc.php?for=jetpack",
 	}
 	for _, block := range examples(s.t, readme, "### Why can Jetpack not connect to this site?") {
 		for _, e := range block.commands() {

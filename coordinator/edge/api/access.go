@@ -118,6 +118,20 @@ func RevokeToken(ctx context.Context, s store.Access, d Deed, id int64) (*monito
 
 func tokenName(id int64) string { return "tokens/" + strconv.FormatInt(id, 10) }
 
+func (s *accessService) GetCaller(ctx context.Context, _ *monitorv1.GetCallerRequest) (*monitorv1.GetCallerResponse, error) {
+	c := access.From(ctx)
+	p := &monitorv1.Caller{Name: c.String(), TokenId: c.TokenID, Scopes: c.Scopes.Names(), ExpireTime: timestamp(c.Expires)}
+	if c.Open || c.Scopes.Has(access.Admin) {
+		p.Scopes = access.AllScopes()
+	}
+	if c.Limited() {
+		for _, b := range c.Blogs {
+			p.BlogIds = append(p.BlogIds, int64(b))
+		}
+	}
+	return &monitorv1.GetCallerResponse{Caller: p}, nil
+}
+
 func (s *accessService) CreateToken(ctx context.Context, req *monitorv1.CreateTokenRequest) (*monitorv1.CreateTokenResponse, error) {
 	resp, err := CreateToken(ctx, s.o.Store, deed(ctx, monitorv1.AccessService_CreateToken_FullMethodName), req.GetToken())
 	if err == nil {

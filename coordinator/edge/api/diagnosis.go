@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/jetpack"
 	"github.com/Automattic/jetmon/internal/jetpack/jetpackpb"
+	"github.com/Automattic/jetmon/internal/jetpack/symptom"
 )
 
 // Diagnoser finds out why Jetpack cannot talk to a site; internal/jetpack implements it. Its
@@ -42,6 +43,10 @@ func (s *diagnosis) DiagnoseSite(ctx context.Context, req *monitorv1.DiagnoseSit
 	if s.o.Diagnoser == nil {
 		return nil, fault.New(fault.Unavailable, "this coordinator makes no diagnoses")
 	}
+	seen, err := symptomOf(req)
+	if err != nil {
+		return nil, err
+	}
 	row, err := s.o.Store.Site(ctx, check.SiteID(req.GetSiteId()))
 	if err != nil {
 		return nil, err
@@ -58,5 +63,23 @@ func (s *diagnosis) DiagnoseSite(ctx context.Context, req *monitorv1.DiagnoseSit
 		// The row's URL comes from WordPress.com's table; the caller cannot mend it.
 		return nil, fault.New(fault.Fenced, "site %d cannot be diagnosed: %w", row.ID, err)
 	}
-	return &monitorv1.DiagnoseSiteResponse{Diagnosis: jetpackpb.DiagnosisToProto(report)}, nil
+	var answer *jetpack.Answered
+	if seen != nil {
+		answer = report.Answer(*seen)
+	}
+	message := jetpackpb.DiagnosisToProto(report)
+	message.Symptom = jetpackpb.AnsweredToProto(answer)
+	return &monitorv1.DiagnoseSiteResponse{Diagnosis: message}, nil
+}
+
+// symptomOf finds the symptom that a request names, nil when it names none.
+func symptomOf(req *monitorv1.DiagnoseSiteRequest) (*symptom.Symptom, error) {
+	if req.GetSymptom() == "" {
+		return nil, nil
+	}
+	found, ok := symptom.Find(req.GetSymptom())
+	if !ok {
+		return nil, fault.New(fault.Invalid, "symptom: no symptom is like %q; try \"powering_up\" or \"settings_error\"", req.GetSymptom())
+	}
+	return &found, nil
 }

@@ -164,7 +164,7 @@ func (k *Keyring) readAll(ctx context.Context) error {
 
 // callerOf returns who has a token. A scope that this version does not know is worth nothing.
 func (k *Keyring) callerOf(t record.Token) access.Caller {
-	c := access.Caller{TokenID: t.ID, Name: t.Name, Blogs: t.Blogs}
+	c := access.Caller{TokenID: t.ID, Name: t.Name, Blogs: t.Blogs, Expires: t.Expires}
 	for _, name := range t.Scopes {
 		scope, err := access.ParseScopes([]string{name})
 		if err != nil {

@@ -28,7 +28,7 @@ func report() *jetpack.Report {
 func TestADiagnosisAsText(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	err := format.Diagnosis(&b, report(), false)
+	err := format.Diagnosis(&b, report(), format.Style{Width: 110})
 	want := `http://a.example/ (1.235s)
 
 1  The way in
@@ -36,11 +36,10 @@ func TestADiagnosisAsText(t *testing.T) {
   skip  tcp                not?tried
 
 2  xmlrpc.php
-  FAIL  xmlrpc_post        403 very very very very very very very very very very very very very very very
-                           very very very very very very very very very very very very very very very
-                           Forbidden
+  FAIL  xmlrpc_post        403 very very very very very very very very very very very very very very very very
+                           very very very very very very very very very very very very very very Forbidden
                            means:  A firewall answers.
-                           do:     Let? it in.
+                           owner:  Let? it in.
   WARN  xmlrpc_get         ` + strings.Repeat("x", 300) + `
 
 Most likely cause: a firewall.
@@ -53,10 +52,10 @@ Most likely cause: a firewall.
 func TestColoursChangeNoText(t *testing.T) {
 	t.Parallel()
 	var plain, coloured bytes.Buffer
-	if err := format.Diagnosis(&plain, report(), false); err != nil {
+	if err := format.Diagnosis(&plain, report(), format.Style{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := format.Diagnosis(&coloured, report(), true); err != nil {
+	if err := format.Diagnosis(&coloured, report(), format.Style{Color: true}); err != nil {
 		t.Fatal(err)
 	}
 	text := coloured.String()

@@ -176,8 +176,16 @@ var changes = map[Obstacle]func(*answer, *http.Request){
 	},
 }
 
+// before returns the change of a site that prints a text before WordPress sets its header:
+// then all is a page that is good.
 func before(text string) func(*answer, *http.Request) {
-	return func(a *answer, _ *http.Request) { a.body = append([]byte(text), a.body...) }
+	return func(a *answer, _ *http.Request) {
+		a.body = append([]byte(text), a.body...)
+		if strings.TrimSpace(text) != "" {
+			a.status = http.StatusOK
+			a.header.Set("Content-Type", "text/html; charset=UTF-8")
+		}
+	}
 }
 
 // canned is a page that an obstacle answers with, to POST alone or to anything but POST

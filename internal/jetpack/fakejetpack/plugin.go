@@ -71,6 +71,10 @@ func (s *Site) authenticate(w http.ResponseWriter, r *http.Request, body []byte)
 		restError(w, http.StatusBadRequest, string(refusal.Code), refusal.Message)
 		return nil, false
 	}
+	if errors.Is(err, signature.ErrFatal) {
+		page(w, http.StatusInternalServerError, "")
+		return nil, false
+	}
 	if err != nil {
 		return nil, true
 	}

@@ -145,3 +145,21 @@ func TestIndexPHPRepeatsTheQueryThatArrived(t *testing.T) {
 		t.Errorf("%d %v", status, h)
 	}
 }
+
+func TestATokenThatIsAnArrayEndsPHP(t *testing.T) {
+	t.Parallel()
+	s := open(t, connected())
+	for _, path := range []string{"/xmlrpc.php?for=jetpack&token[]=a&signature=x", "/wp-json/jetpack/v4/connection?_for=jetpack&token[]=a&signature=x"} {
+		method := "POST"
+		if strings.HasPrefix(path, "/wp-json") {
+			method = "GET"
+		}
+		body := []byte(nil)
+		if method == "POST" {
+			body = []byte("<?xml version=\"1.0\"?><methodCall><methodName>demo.sayHello</methodName></methodCall>")
+		}
+		if status, text, _ := s.send(method, s.server.URL+path, body); status != http.StatusInternalServerError || len(text) > 0 {
+			t.Errorf("%s: %d %q", path, status, text)
+		}
+	}
+}

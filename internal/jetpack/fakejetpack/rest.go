@@ -12,6 +12,15 @@ import (
 // rest serves the REST API: its index, a route that takes a body, and Jetpack's part about
 // the sync queue.
 func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []byte) {
+	if notice := s.o.RESTNotice; notice != "" {
+		a := &answer{header: w.Header(), status: http.StatusOK}
+		defer func(w http.ResponseWriter) {
+			before(notice)(a, r)
+			w.WriteHeader(a.status)
+			_, _ = w.Write(a.body) // the client may be gone
+		}(w)
+		w = a
+	}
 	signer, ok := s.authenticate(w, r, body)
 	if !ok {
 		return

@@ -63,6 +63,9 @@ type Options struct {
 	// in the REST API; an empty code refuses nobody.
 	RESTClosed string
 	RESTStatus int
+	// RESTNotice is a text that PHP prints before the JSON of the REST API, as a notice with
+	// display_errors. WordPress turns that off in XML-RPC.
+	RESTNotice string
 	// State is what WordPress itself is in.
 	State State
 	// Obstacle stands before xmlrpc.php, or with Everywhere before the whole site.

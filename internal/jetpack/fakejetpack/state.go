@@ -58,7 +58,10 @@ func (s State) stopPage(w http.ResponseWriter) bool {
 // silence is stop for xmlrpc.php: it ends without a word, for callers and for browsers.
 func (s State) silence(w http.ResponseWriter) bool {
 	switch s {
-	case Maintenance, DatabaseAway:
+	case Maintenance:
+		w.Header().Set("Retry-After", "600")
+		page(w, http.StatusOK, "")
+	case DatabaseAway:
 		page(w, http.StatusOK, "")
 	case Broken:
 		page(w, http.StatusInternalServerError, "")

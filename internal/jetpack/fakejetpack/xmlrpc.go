@@ -57,6 +57,10 @@ func (s *Site) xmlrpc(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	value, err := s.answer(r, body)
+	if errors.Is(err, signature.ErrFatal) {
+		page(w, http.StatusInternalServerError, "")
+		return
+	}
 	var out []byte
 	if fault, ok := errors.AsType[*xmlrpc.Fault](err); ok {
 		out, err = xmlrpc.EncodeFault(fault)
@@ -81,7 +85,11 @@ func (s *Site) answer(r *http.Request, body []byte) (xmlrpc.Value, error) {
 	if !s.o.NoJetpack {
 		// A call with a bad signature is treated like an unsigned one; the reason stays on the
 		// site (option jetpack_connection_xmlrpc_errors).
-		if id, err := s.verifier.Verify(s.received(r, body)); err == nil {
+		id, err := s.verifier.Verify(s.received(r, body))
+		if errors.Is(err, signature.ErrFatal) {
+			return nil, err
+		}
+		if err == nil {
 			who = &id
 		}
 	}

@@ -14,6 +14,7 @@ import (
 func DiagnosisToProto(r *jetpack.Report) *monitorv1.Diagnosis {
 	d := &monitorv1.Diagnosis{
 		Url: r.URL, StartTime: timestamppb.New(r.Start), Duration: durationpb.New(r.Took), Conclusion: r.Conclusion,
+		GivenUrl: r.Given,
 	}
 	for _, f := range r.Findings {
 		d.Findings = append(d.Findings, &monitorv1.Finding{
@@ -57,4 +58,14 @@ func verdict(v jetpack.Verdict) monitorv1.FindingVerdict {
 		return monitorv1.FindingVerdict_FINDING_VERDICT_SKIPPED
 	}
 	return monitorv1.FindingVerdict_FINDING_VERDICT_UNSPECIFIED
+}
+
+// AnsweredToProto converts what a report says about a symptom; nil stays nil.
+func AnsweredToProto(a *jetpack.Answered) *monitorv1.SymptomAnswer {
+	if a == nil {
+		return nil
+	}
+	return &monitorv1.SymptomAnswer{
+		Symptom: a.Name, Words: a.Words, Meaning: a.Means, Causes: a.Causes, RuledOut: a.RuledOut, Unknown: a.Unknown, Advice: a.Else,
+	}
 }

@@ -21,6 +21,7 @@ const (
 	UserIDMismatch       Code = "user_id_mismatch"
 	NoValidUserToken     Code = "no_valid_user_token"
 	NoValidBlogToken     Code = "no_valid_blog_token"
+	InvalidSecret        Code = "invalid_secret"
 	TokenMismatch        Code = "token_mismatch"
 	InvalidBody          Code = "invalid_body"
 	InvalidSignature     Code = "invalid_signature"
@@ -38,6 +39,10 @@ const TimestampTooOld = "The timestamp is too old."
 
 // ErrNotSigned reports that a request does not claim to be signed, so it is not Jetpack's.
 var ErrNotSigned = errors.New("signature: the request is not signed")
+
+// ErrFatal reports a request at which PHP ends with a fatal error, and the site answers 500: a
+// token or a signature that is an array.
+var ErrFatal = errors.New("signature: PHP ends with a fatal error")
 
 // Error is the refusal of a signed request.
 type Error struct {
@@ -94,7 +99,7 @@ func (e *Error) Explain() Advice {
 }
 
 const (
-	reconnect  = "Disconnect and reconnect Jetpack in wp-admin; if that fails, delete the options jetpack_options and jetpack_private_options first."
+	reconnect  = "Choose Restore connection in wp-admin (Jetpack > Dashboard, or Tools > Site Health)."
 	checkToken = "Give the token that the site stores now (jetpack_private_options: blog_token or user_tokens)."
 )
 
@@ -109,6 +114,7 @@ var advices = map[Code]Advice{
 	UserIDMismatch:   {"The token stored for this user is another user's, as after an import of users.", reconnect},
 	NoValidUserToken: {"The key of the token is not the one stored for this user.", checkToken + " On WordPress.com's side: " + reconnect},
 	NoValidBlogToken: {"The key of the token is not the one stored for the blog: site and WordPress.com hold different connections, as after a clone or a restored backup.", checkToken + " On WordPress.com's side: " + reconnect},
+	InvalidSecret:    {"The stored token has no secret, or more than one.", reconnect},
 	TokenMismatch:    {"The token of the call is not the one that the site looked up.", reconnect},
 	InvalidBody:      {"The body did not arrive as text.", "Look for a plugin or WAF that parses or rewrites request bodies."},
 	InvalidSignature: {"Part of the signature is missing or malformed: something changed the call on the way.", "Look for rewrite rules, a WAF or a CDN that drops or changes query parameters."},

@@ -3,6 +3,7 @@ package signature
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -82,6 +83,18 @@ func parseUserID(s string) (int64, bool) {
 	return id, err == nil && id > 0
 }
 
+// integer is PHP's (int) of digits: what is too large is the largest.
+func integer(s string) (int64, bool) {
+	if !isDigits(s) {
+		return 0, false
+	}
+	id, err := strconv.ParseInt(s, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return math.MaxInt64, true
+	}
+	return id, err == nil
+}
+
 // isDigits is PHP's ctype_digit.
 func isDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
@@ -107,16 +120,18 @@ func (k Keyring) userExists(id int64) bool {
 
 // find looks up a token as Jetpack does, with Jetpack's error codes.
 func (k Keyring) find(key string, userID int64) (Credential, *Error) {
+	key = strings.TrimRight(key, ".")
 	if userID == 0 {
 		if k.Blog == "" {
 			return Credential{}, fail(NoPossibleTokens, "No blog token found")
 		}
+		stored, _, _ := strings.Cut(k.Blog, ".")
+		if !strings.Contains(k.Blog, ".") || !sameText(stored, key) {
+			return Credential{}, fail(NoValidBlogToken, "Invalid blog token")
+		}
 		c, err := ParseCredential(k.Blog)
 		if err != nil || c.userID != 0 {
-			return Credential{}, fail(TokenMalformed, "Token for the blog is malformed")
-		}
-		if !sameText(c.key, key) {
-			return Credential{}, fail(NoValidBlogToken, "Invalid blog token")
+			return Credential{}, fail(InvalidSecret, "Invalid secret")
 		}
 		return c, nil
 	}

@@ -7,6 +7,7 @@
 //
 //	credential.go  the stored tokens
 //	normalize.go   the signed text: URL and query as PHP parses them
+//	clean.go       the URL as WordPress cleans it
 //	sign.go        signs a request, in the query or in a header
 //	verify.go      verifies a request, in Jetpack's order of checks
 //	nonce.go       accepts each (timestamp, nonce) once

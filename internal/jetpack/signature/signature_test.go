@@ -411,7 +411,8 @@ func TestWhatIsSignedIsVerifiedAndWhatIsChangedIsNot(t *testing.T) {
 		name := rapid.StringMatching(`[a-zA-Z_.][a-zA-Z0-9_. \-~]{0,6}(\[[a-z0-9]{0,3}\]){0,2}`)
 		var query []string
 		for _, n := range rapid.SliceOfN(name, 0, 6).Draw(rt, "names") {
-			v := rapid.StringN(0, 8, 16).Draw(rt, "value")
+			// A site accepts no call with an escaped line break.
+			v := strings.NewReplacer("\n", "-", "\r", "-").Replace(rapid.StringN(0, 8, 16).Draw(rt, "value"))
 			query = append(query, escape(n)+"="+strings.ReplaceAll(escape(v), "%20", "+"))
 		}
 		scheme := rapid.SampledFrom([]string{"http", "https"}).Draw(rt, "scheme")

@@ -1,6 +1,7 @@
 package signature
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -64,17 +65,26 @@ type Verifier struct{ o VerifierOptions }
 func NewVerifier(o VerifierOptions) *Verifier { return &Verifier{o} }
 
 // Verify returns the signer of a request. Its error is ErrNotSigned when the request does
-// not claim to be signed, or an *Error with the code of the first check that failed.
+// not claim to be signed, ErrFatal when PHP ends, or an *Error with the code of the first
+// check that failed.
 func (v *Verifier) Verify(r Received) (Identity, error) {
 	_, rawQuery, _ := strings.Cut(r.URI, "?")
 	query := parseQuery(rawQuery)
-	if query["token"] == nil || isEmpty(text(query, "signature")) {
+	token, signature := query["token"], query["signature"]
+	if token == nil || signature == nil || signature.members == nil && isEmpty(signature.text) {
 		return Identity{}, ErrNotSigned
 	}
-	return v.verify(r, Params{
+	if token.members != nil {
+		return Identity{}, ErrFatal
+	}
+	id, err := v.verify(r, Params{
 		Token: text(query, "token"), Timestamp: text(query, "timestamp"), Nonce: text(query, "nonce"),
 		BodyHash: text(query, "body-hash"), Signature: text(query, "signature"),
 	})
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == SignatureMismatch && signature.members != nil {
+		return Identity{}, ErrFatal // only the last check looks at the signature
+	}
+	return id, err
 }
 
 // VerifyREST verifies a call of the REST API, which has _for=jetpack and may be GET or
@@ -92,6 +102,9 @@ func (v *Verifier) VerifyREST(r Received) (Identity, error) {
 		return Identity{}, fail(RESTInvalidRequest, "This request method does not support body parameters.")
 	}
 	id, err := v.Verify(r)
+	if errors.Is(err, ErrFatal) {
+		return Identity{}, err
+	}
 	if err != nil {
 		return Identity{}, &Error{Code: RESTInvalidSignature, Message: "The request is not signed correctly.", cause: err}
 	}
@@ -113,6 +126,7 @@ func (v *Verifier) verify(r Received, p Params) (Identity, error) {
 	if refusal != nil {
 		return Identity{}, refusal
 	}
+	p.Token, _, _ = strings.Cut(p.Token, ".")
 	if !strings.HasPrefix(p.Token, c.key+":") {
 		return Identity{}, fail(TokenMismatch, "Incorrect token")
 	}
@@ -143,10 +157,10 @@ func (v *Verifier) credential(token string) (Credential, *Error) {
 	var id int64
 	if user != "0" {
 		var ok bool
-		if id, ok = parseUserID(user); !ok {
+		if id, ok = integer(user); !ok {
 			return Credential{}, fail(MalformedUserID, "Malformed user_id in request")
 		}
-		if !v.o.Tokens.userExists(id) {
+		if id == 0 || !v.o.Tokens.userExists(id) {
 			return Credential{}, fail(UnknownUser, "User %d does not exist", id)
 		}
 	}
@@ -207,23 +221,31 @@ func (v *Verifier) url(r Received) string {
 	if r.HTTPS {
 		scheme, standard = "https", []int{443, 80, v.o.HTTPSPort}
 	}
-	port := r.ServerPort
-	if forwarded, err := strconv.ParseUint(r.ForwardedPort, 10, 16); err == nil && forwarded > 0 && isDigits(r.ForwardedPort) {
-		port = int(forwarded)
+	port := portText(r.ForwardedPort)
+	if port == "" {
+		port = portText(strconv.Itoa(r.ServerPort))
 	}
-	at := strconv.Itoa(port)
 	for _, s := range standard {
-		if port == s || port <= 0 {
-			at = ""
+		if port == strconv.Itoa(s) {
+			port = ""
 		}
 	}
-	return scheme + "://" + r.Host + ":" + at + r.URI
+	return cleanURL(stripSlashes(scheme + "://" + r.Host + ":" + port + r.URI))
 }
 
-// text returns a parameter that is a text; an array counts as missing.
+// portText returns a text that is a port, and "" for others. It keeps leading zeros, by which
+// a standard port is no longer one.
+func portText(s string) string {
+	if n, ok := integer(s); !ok || n <= 0 || n > 65535 {
+		return ""
+	}
+	return s
+}
+
+// text returns a parameter that is a text, without slashes; an array counts as missing.
 func text(query map[string]*value, name string) string {
 	if v := query[name]; v != nil && v.members == nil {
-		return v.text
+		return stripSlashes(v.text)
 	}
 	return ""
 }

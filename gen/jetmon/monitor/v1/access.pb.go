@@ -146,6 +146,90 @@ func (x *Token) GetRevokeTime() *timestamppb.Timestamp {
 	return nil
 }
 
+// Caller is who makes a call.
+type Caller struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, as the audit trail has it: "token 7 (deploy)"; "anybody" where the service asks
+	// nobody who they are.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Id of the token; 0 where the service asks nobody.
+	TokenId int64 `protobuf:"varint,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// What the caller may do, as Token.scopes. With "admin", and where the service asks nobody, all
+	// scopes are listed.
+	Scopes []string `protobuf:"bytes,3,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// The only blogs whose sites and outages exist for the caller; empty means all.
+	BlogIds []int64 `protobuf:"varint,4,rep,packed,name=blog_ids,json=blogIds,proto3" json:"blog_ids,omitempty"`
+	// From when on the token is refused; absent means never.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Caller) Reset() {
+	*x = Caller{}
+	mi := &file_jetmon_monitor_v1_access_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Caller) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Caller) ProtoMessage() {}
+
+func (x *Caller) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_access_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Caller.ProtoReflect.Descriptor instead.
+func (*Caller) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_access_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Caller) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Caller) GetTokenId() int64 {
+	if x != nil {
+		return x.TokenId
+	}
+	return 0
+}
+
+func (x *Caller) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Caller) GetBlogIds() []int64 {
+	if x != nil {
+		return x.BlogIds
+	}
+	return nil
+}
+
+func (x *Caller) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
 // AuditRecord says who changed what. It is kept for 400 days.
 type AuditRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -171,7 +255,7 @@ type AuditRecord struct {
 
 func (x *AuditRecord) Reset() {
 	*x = AuditRecord{}
-	mi := &file_jetmon_monitor_v1_access_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_access_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -183,7 +267,7 @@ func (x *AuditRecord) String() string {
 func (*AuditRecord) ProtoMessage() {}
 
 func (x *AuditRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_access_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -196,7 +280,7 @@ func (x *AuditRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AuditRecord.ProtoReflect.Descriptor instead.
 func (*AuditRecord) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_access_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *AuditRecord) GetRecordId() int64 {
@@ -273,7 +357,14 @@ const file_jetmon_monitor_v1_access_proto_rawDesc = "" +
 	"\acreator\x18\a \x01(\tB\x03\xe0A\x03R\acreator\x12C\n" +
 	"\rlast_use_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vlastUseTime\x12@\n" +
 	"\vrevoke_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"revokeTime\"\xa8\x02\n" +
+	"revokeTime\"\xa7\x01\n" +
+	"\x06Caller\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x19\n" +
+	"\btoken_id\x18\x02 \x01(\x03R\atokenId\x12\x16\n" +
+	"\x06scopes\x18\x03 \x03(\tR\x06scopes\x12\x19\n" +
+	"\bblog_ids\x18\x04 \x03(\x03R\ablogIds\x12;\n" +
+	"\vexpire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"\xa8\x02\n" +
 	"\vAuditRecord\x12 \n" +
 	"\trecord_id\x18\x01 \x01(\x03B\x03\xe0A\x03R\brecordId\x12@\n" +
 	"\vrecord_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
@@ -299,23 +390,25 @@ func file_jetmon_monitor_v1_access_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_access_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_access_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_jetmon_monitor_v1_access_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_jetmon_monitor_v1_access_proto_goTypes = []any{
 	(*Token)(nil),                 // 0: jetmon.monitor.v1.Token
-	(*AuditRecord)(nil),           // 1: jetmon.monitor.v1.AuditRecord
-	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*Caller)(nil),                // 1: jetmon.monitor.v1.Caller
+	(*AuditRecord)(nil),           // 2: jetmon.monitor.v1.AuditRecord
+	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
 }
 var file_jetmon_monitor_v1_access_proto_depIdxs = []int32{
-	2, // 0: jetmon.monitor.v1.Token.expire_time:type_name -> google.protobuf.Timestamp
-	2, // 1: jetmon.monitor.v1.Token.create_time:type_name -> google.protobuf.Timestamp
-	2, // 2: jetmon.monitor.v1.Token.last_use_time:type_name -> google.protobuf.Timestamp
-	2, // 3: jetmon.monitor.v1.Token.revoke_time:type_name -> google.protobuf.Timestamp
-	2, // 4: jetmon.monitor.v1.AuditRecord.record_time:type_name -> google.protobuf.Timestamp
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	3, // 0: jetmon.monitor.v1.Token.expire_time:type_name -> google.protobuf.Timestamp
+	3, // 1: jetmon.monitor.v1.Token.create_time:type_name -> google.protobuf.Timestamp
+	3, // 2: jetmon.monitor.v1.Token.last_use_time:type_name -> google.protobuf.Timestamp
+	3, // 3: jetmon.monitor.v1.Token.revoke_time:type_name -> google.protobuf.Timestamp
+	3, // 4: jetmon.monitor.v1.Caller.expire_time:type_name -> google.protobuf.Timestamp
+	3, // 5: jetmon.monitor.v1.AuditRecord.record_time:type_name -> google.protobuf.Timestamp
+	6, // [6:6] is the sub-list for method output_type
+	6, // [6:6] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_access_proto_init() }
@@ -329,7 +422,7 @@ func file_jetmon_monitor_v1_access_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_access_proto_rawDesc), len(file_jetmon_monitor_v1_access_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   2,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

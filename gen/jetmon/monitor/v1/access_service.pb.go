@@ -23,6 +23,89 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// GetCallerRequest asks who calls.
+type GetCallerRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCallerRequest) Reset() {
+	*x = GetCallerRequest{}
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCallerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCallerRequest) ProtoMessage() {}
+
+func (x *GetCallerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCallerRequest.ProtoReflect.Descriptor instead.
+func (*GetCallerRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{0}
+}
+
+// GetCallerResponse has who calls.
+type GetCallerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who calls.
+	Caller        *Caller `protobuf:"bytes,1,opt,name=caller,proto3" json:"caller,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetCallerResponse) Reset() {
+	*x = GetCallerResponse{}
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetCallerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetCallerResponse) ProtoMessage() {}
+
+func (x *GetCallerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetCallerResponse.ProtoReflect.Descriptor instead.
+func (*GetCallerResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *GetCallerResponse) GetCaller() *Caller {
+	if x != nil {
+		return x.Caller
+	}
+	return nil
+}
+
 // CreateTokenRequest describes a token.
 type CreateTokenRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -34,7 +117,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[0]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -46,7 +129,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[0]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -59,7 +142,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{0}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *CreateTokenRequest) GetToken() *Token {
@@ -82,7 +165,7 @@ type CreateTokenResponse struct {
 
 func (x *CreateTokenResponse) Reset() {
 	*x = CreateTokenResponse{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -94,7 +177,7 @@ func (x *CreateTokenResponse) String() string {
 func (*CreateTokenResponse) ProtoMessage() {}
 
 func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -107,7 +190,7 @@ func (x *CreateTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenResponse.ProtoReflect.Descriptor instead.
 func (*CreateTokenResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateTokenResponse) GetToken() *Token {
@@ -135,7 +218,7 @@ type GetTokenRequest struct {
 
 func (x *GetTokenRequest) Reset() {
 	*x = GetTokenRequest{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -147,7 +230,7 @@ func (x *GetTokenRequest) String() string {
 func (*GetTokenRequest) ProtoMessage() {}
 
 func (x *GetTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -160,7 +243,7 @@ func (x *GetTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTokenRequest.ProtoReflect.Descriptor instead.
 func (*GetTokenRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{2}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetTokenRequest) GetTokenId() int64 {
@@ -181,7 +264,7 @@ type GetTokenResponse struct {
 
 func (x *GetTokenResponse) Reset() {
 	*x = GetTokenResponse{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -193,7 +276,7 @@ func (x *GetTokenResponse) String() string {
 func (*GetTokenResponse) ProtoMessage() {}
 
 func (x *GetTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[3]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -206,7 +289,7 @@ func (x *GetTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTokenResponse.ProtoReflect.Descriptor instead.
 func (*GetTokenResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{3}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *GetTokenResponse) GetToken() *Token {
@@ -229,7 +312,7 @@ type ListTokensRequest struct {
 
 func (x *ListTokensRequest) Reset() {
 	*x = ListTokensRequest{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[4]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -241,7 +324,7 @@ func (x *ListTokensRequest) String() string {
 func (*ListTokensRequest) ProtoMessage() {}
 
 func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[4]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -254,7 +337,7 @@ func (x *ListTokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensRequest.ProtoReflect.Descriptor instead.
 func (*ListTokensRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{4}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListTokensRequest) GetPageSize() int32 {
@@ -284,7 +367,7 @@ type ListTokensResponse struct {
 
 func (x *ListTokensResponse) Reset() {
 	*x = ListTokensResponse{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[5]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -296,7 +379,7 @@ func (x *ListTokensResponse) String() string {
 func (*ListTokensResponse) ProtoMessage() {}
 
 func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[5]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -309,7 +392,7 @@ func (x *ListTokensResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListTokensResponse.ProtoReflect.Descriptor instead.
 func (*ListTokensResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{5}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListTokensResponse) GetTokens() []*Token {
@@ -337,7 +420,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[6]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -349,7 +432,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[6]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -362,7 +445,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{6}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RevokeTokenRequest) GetTokenId() int64 {
@@ -383,7 +466,7 @@ type RevokeTokenResponse struct {
 
 func (x *RevokeTokenResponse) Reset() {
 	*x = RevokeTokenResponse{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[7]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -395,7 +478,7 @@ func (x *RevokeTokenResponse) String() string {
 func (*RevokeTokenResponse) ProtoMessage() {}
 
 func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[7]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -408,7 +491,7 @@ func (x *RevokeTokenResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenResponse.ProtoReflect.Descriptor instead.
 func (*RevokeTokenResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{7}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RevokeTokenResponse) GetToken() *Token {
@@ -433,7 +516,7 @@ type ListAuditRecordsRequest struct {
 
 func (x *ListAuditRecordsRequest) Reset() {
 	*x = ListAuditRecordsRequest{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[8]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -445,7 +528,7 @@ func (x *ListAuditRecordsRequest) String() string {
 func (*ListAuditRecordsRequest) ProtoMessage() {}
 
 func (x *ListAuditRecordsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[8]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -458,7 +541,7 @@ func (x *ListAuditRecordsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRecordsRequest.ProtoReflect.Descriptor instead.
 func (*ListAuditRecordsRequest) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{8}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListAuditRecordsRequest) GetPageSize() int32 {
@@ -495,7 +578,7 @@ type ListAuditRecordsResponse struct {
 
 func (x *ListAuditRecordsResponse) Reset() {
 	*x = ListAuditRecordsResponse{}
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[9]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -507,7 +590,7 @@ func (x *ListAuditRecordsResponse) String() string {
 func (*ListAuditRecordsResponse) ProtoMessage() {}
 
 func (x *ListAuditRecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[9]
+	mi := &file_jetmon_monitor_v1_access_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -520,7 +603,7 @@ func (x *ListAuditRecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAuditRecordsResponse.ProtoReflect.Descriptor instead.
 func (*ListAuditRecordsResponse) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{9}
+	return file_jetmon_monitor_v1_access_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListAuditRecordsResponse) GetRecords() []*AuditRecord {
@@ -541,7 +624,10 @@ var File_jetmon_monitor_v1_access_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_access_service_proto_rawDesc = "" +
 	"\n" +
-	"&jetmon/monitor/v1/access_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1ejetmon/monitor/v1/access.proto\"L\n" +
+	"&jetmon/monitor/v1/access_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1ejetmon/monitor/v1/access.proto\"\x12\n" +
+	"\x10GetCallerRequest\"F\n" +
+	"\x11GetCallerResponse\x121\n" +
+	"\x06caller\x18\x01 \x01(\v2\x19.jetmon.monitor.v1.CallerR\x06caller\"L\n" +
 	"\x12CreateTokenRequest\x126\n" +
 	"\x05token\x18\x01 \x01(\v2\x18.jetmon.monitor.v1.TokenB\x06\xbaH\x03\xc8\x01\x01R\x05token\"]\n" +
 	"\x13CreateTokenResponse\x12.\n" +
@@ -571,8 +657,10 @@ const file_jetmon_monitor_v1_access_service_proto_rawDesc = "" +
 	"\bresource\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bresource\"|\n" +
 	"\x18ListAuditRecordsResponse\x128\n" +
 	"\arecords\x18\x01 \x03(\v2\x1e.jetmon.monitor.v1.AuditRecordR\arecords\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xf7\x04\n" +
-	"\rAccessService\x12w\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xeb\x05\n" +
+	"\rAccessService\x12r\n" +
+	"\tGetCaller\x12#.jetmon.monitor.v1.GetCallerRequest\x1a$.jetmon.monitor.v1.GetCallerResponse\"\x1a\x82\xd3\xe4\x93\x02\x14b\x06caller\x12\n" +
+	"/v1/caller\x12w\n" +
 	"\vCreateToken\x12%.jetmon.monitor.v1.CreateTokenRequest\x1a&.jetmon.monitor.v1.CreateTokenResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x05token\"\n" +
 	"/v1/tokens\x12y\n" +
 	"\bGetToken\x12\".jetmon.monitor.v1.GetTokenRequest\x1a#.jetmon.monitor.v1.GetTokenResponse\"$\x82\xd3\xe4\x93\x02\x1eb\x05token\x12\x15/v1/tokens/{token_id}\x12m\n" +
@@ -595,43 +683,49 @@ func file_jetmon_monitor_v1_access_service_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_access_service_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_access_service_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_jetmon_monitor_v1_access_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_jetmon_monitor_v1_access_service_proto_goTypes = []any{
-	(*CreateTokenRequest)(nil),       // 0: jetmon.monitor.v1.CreateTokenRequest
-	(*CreateTokenResponse)(nil),      // 1: jetmon.monitor.v1.CreateTokenResponse
-	(*GetTokenRequest)(nil),          // 2: jetmon.monitor.v1.GetTokenRequest
-	(*GetTokenResponse)(nil),         // 3: jetmon.monitor.v1.GetTokenResponse
-	(*ListTokensRequest)(nil),        // 4: jetmon.monitor.v1.ListTokensRequest
-	(*ListTokensResponse)(nil),       // 5: jetmon.monitor.v1.ListTokensResponse
-	(*RevokeTokenRequest)(nil),       // 6: jetmon.monitor.v1.RevokeTokenRequest
-	(*RevokeTokenResponse)(nil),      // 7: jetmon.monitor.v1.RevokeTokenResponse
-	(*ListAuditRecordsRequest)(nil),  // 8: jetmon.monitor.v1.ListAuditRecordsRequest
-	(*ListAuditRecordsResponse)(nil), // 9: jetmon.monitor.v1.ListAuditRecordsResponse
-	(*Token)(nil),                    // 10: jetmon.monitor.v1.Token
-	(*AuditRecord)(nil),              // 11: jetmon.monitor.v1.AuditRecord
+	(*GetCallerRequest)(nil),         // 0: jetmon.monitor.v1.GetCallerRequest
+	(*GetCallerResponse)(nil),        // 1: jetmon.monitor.v1.GetCallerResponse
+	(*CreateTokenRequest)(nil),       // 2: jetmon.monitor.v1.CreateTokenRequest
+	(*CreateTokenResponse)(nil),      // 3: jetmon.monitor.v1.CreateTokenResponse
+	(*GetTokenRequest)(nil),          // 4: jetmon.monitor.v1.GetTokenRequest
+	(*GetTokenResponse)(nil),         // 5: jetmon.monitor.v1.GetTokenResponse
+	(*ListTokensRequest)(nil),        // 6: jetmon.monitor.v1.ListTokensRequest
+	(*ListTokensResponse)(nil),       // 7: jetmon.monitor.v1.ListTokensResponse
+	(*RevokeTokenRequest)(nil),       // 8: jetmon.monitor.v1.RevokeTokenRequest
+	(*RevokeTokenResponse)(nil),      // 9: jetmon.monitor.v1.RevokeTokenResponse
+	(*ListAuditRecordsRequest)(nil),  // 10: jetmon.monitor.v1.ListAuditRecordsRequest
+	(*ListAuditRecordsResponse)(nil), // 11: jetmon.monitor.v1.ListAuditRecordsResponse
+	(*Caller)(nil),                   // 12: jetmon.monitor.v1.Caller
+	(*Token)(nil),                    // 13: jetmon.monitor.v1.Token
+	(*AuditRecord)(nil),              // 14: jetmon.monitor.v1.AuditRecord
 }
 var file_jetmon_monitor_v1_access_service_proto_depIdxs = []int32{
-	10, // 0: jetmon.monitor.v1.CreateTokenRequest.token:type_name -> jetmon.monitor.v1.Token
-	10, // 1: jetmon.monitor.v1.CreateTokenResponse.token:type_name -> jetmon.monitor.v1.Token
-	10, // 2: jetmon.monitor.v1.GetTokenResponse.token:type_name -> jetmon.monitor.v1.Token
-	10, // 3: jetmon.monitor.v1.ListTokensResponse.tokens:type_name -> jetmon.monitor.v1.Token
-	10, // 4: jetmon.monitor.v1.RevokeTokenResponse.token:type_name -> jetmon.monitor.v1.Token
-	11, // 5: jetmon.monitor.v1.ListAuditRecordsResponse.records:type_name -> jetmon.monitor.v1.AuditRecord
-	0,  // 6: jetmon.monitor.v1.AccessService.CreateToken:input_type -> jetmon.monitor.v1.CreateTokenRequest
-	2,  // 7: jetmon.monitor.v1.AccessService.GetToken:input_type -> jetmon.monitor.v1.GetTokenRequest
-	4,  // 8: jetmon.monitor.v1.AccessService.ListTokens:input_type -> jetmon.monitor.v1.ListTokensRequest
-	6,  // 9: jetmon.monitor.v1.AccessService.RevokeToken:input_type -> jetmon.monitor.v1.RevokeTokenRequest
-	8,  // 10: jetmon.monitor.v1.AccessService.ListAuditRecords:input_type -> jetmon.monitor.v1.ListAuditRecordsRequest
-	1,  // 11: jetmon.monitor.v1.AccessService.CreateToken:output_type -> jetmon.monitor.v1.CreateTokenResponse
-	3,  // 12: jetmon.monitor.v1.AccessService.GetToken:output_type -> jetmon.monitor.v1.GetTokenResponse
-	5,  // 13: jetmon.monitor.v1.AccessService.ListTokens:output_type -> jetmon.monitor.v1.ListTokensResponse
-	7,  // 14: jetmon.monitor.v1.AccessService.RevokeToken:output_type -> jetmon.monitor.v1.RevokeTokenResponse
-	9,  // 15: jetmon.monitor.v1.AccessService.ListAuditRecords:output_type -> jetmon.monitor.v1.ListAuditRecordsResponse
-	11, // [11:16] is the sub-list for method output_type
-	6,  // [6:11] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	12, // 0: jetmon.monitor.v1.GetCallerResponse.caller:type_name -> jetmon.monitor.v1.Caller
+	13, // 1: jetmon.monitor.v1.CreateTokenRequest.token:type_name -> jetmon.monitor.v1.Token
+	13, // 2: jetmon.monitor.v1.CreateTokenResponse.token:type_name -> jetmon.monitor.v1.Token
+	13, // 3: jetmon.monitor.v1.GetTokenResponse.token:type_name -> jetmon.monitor.v1.Token
+	13, // 4: jetmon.monitor.v1.ListTokensResponse.tokens:type_name -> jetmon.monitor.v1.Token
+	13, // 5: jetmon.monitor.v1.RevokeTokenResponse.token:type_name -> jetmon.monitor.v1.Token
+	14, // 6: jetmon.monitor.v1.ListAuditRecordsResponse.records:type_name -> jetmon.monitor.v1.AuditRecord
+	0,  // 7: jetmon.monitor.v1.AccessService.GetCaller:input_type -> jetmon.monitor.v1.GetCallerRequest
+	2,  // 8: jetmon.monitor.v1.AccessService.CreateToken:input_type -> jetmon.monitor.v1.CreateTokenRequest
+	4,  // 9: jetmon.monitor.v1.AccessService.GetToken:input_type -> jetmon.monitor.v1.GetTokenRequest
+	6,  // 10: jetmon.monitor.v1.AccessService.ListTokens:input_type -> jetmon.monitor.v1.ListTokensRequest
+	8,  // 11: jetmon.monitor.v1.AccessService.RevokeToken:input_type -> jetmon.monitor.v1.RevokeTokenRequest
+	10, // 12: jetmon.monitor.v1.AccessService.ListAuditRecords:input_type -> jetmon.monitor.v1.ListAuditRecordsRequest
+	1,  // 13: jetmon.monitor.v1.AccessService.GetCaller:output_type -> jetmon.monitor.v1.GetCallerResponse
+	3,  // 14: jetmon.monitor.v1.AccessService.CreateToken:output_type -> jetmon.monitor.v1.CreateTokenResponse
+	5,  // 15: jetmon.monitor.v1.AccessService.GetToken:output_type -> jetmon.monitor.v1.GetTokenResponse
+	7,  // 16: jetmon.monitor.v1.AccessService.ListTokens:output_type -> jetmon.monitor.v1.ListTokensResponse
+	9,  // 17: jetmon.monitor.v1.AccessService.RevokeToken:output_type -> jetmon.monitor.v1.RevokeTokenResponse
+	11, // 18: jetmon.monitor.v1.AccessService.ListAuditRecords:output_type -> jetmon.monitor.v1.ListAuditRecordsResponse
+	13, // [13:19] is the sub-list for method output_type
+	7,  // [7:13] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_access_service_proto_init() }
@@ -646,7 +740,7 @@ func file_jetmon_monitor_v1_access_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_access_service_proto_rawDesc), len(file_jetmon_monitor_v1_access_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,6 +19,7 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
+	AccessService_GetCaller_FullMethodName        = "/jetmon.monitor.v1.AccessService/GetCaller"
 	AccessService_CreateToken_FullMethodName      = "/jetmon.monitor.v1.AccessService/CreateToken"
 	AccessService_GetToken_FullMethodName         = "/jetmon.monitor.v1.AccessService/GetToken"
 	AccessService_ListTokens_FullMethodName       = "/jetmon.monitor.v1.AccessService/ListTokens"
@@ -30,11 +31,14 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// AccessService manages the tokens of the API and reads the audit trail. It takes a token with
-// the scope "admin"; `jetmon tokens create --db` makes the first one. Errors: INVALID_ARGUMENT
+// AccessService manages the tokens of the API and reads the audit trail. All but GetCaller takes a
+// token with the scope "admin"; `jetmon tokens create --db` makes the first one. Errors: INVALID_ARGUMENT
 // with google.rpc.BadRequest that names the field, NOT_FOUND, UNAUTHENTICATED,
 // PERMISSION_DENIED, UNAVAILABLE (try again). Give a deadline of 5 s.
 type AccessServiceClient interface {
+	// GetCaller says who calls, as the service knows it: what the token of the call is good for.
+	// Every token of the API may call it, whatever its scopes. Idempotent.
+	GetCaller(ctx context.Context, in *GetCallerRequest, opts ...grpc.CallOption) (*GetCallerResponse, error)
 	// CreateToken makes a token and returns its secret, which is shown once. Not idempotent.
 	// FAILED_PRECONDITION when 10000 tokens are good.
 	CreateToken(ctx context.Context, in *CreateTokenRequest, opts ...grpc.CallOption) (*CreateTokenResponse, error)
@@ -54,6 +58,16 @@ type accessServiceClient struct {
 
 func NewAccessServiceClient(cc grpc.ClientConnInterface) AccessServiceClient {
 	return &accessServiceClient{cc}
+}
+
+func (c *accessServiceClient) GetCaller(ctx context.Context, in *GetCallerRequest, opts ...grpc.CallOption) (*GetCallerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetCallerResponse)
+	err := c.cc.Invoke(ctx, AccessService_GetCaller_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *accessServiceClient) CreateToken(ctx context.Context, in *CreateTokenRequest, opts ...grpc.CallOption) (*CreateTokenResponse, error) {
@@ -110,11 +124,14 @@ func (c *accessServiceClient) ListAuditRecords(ctx context.Context, in *ListAudi
 // All implementations must embed UnimplementedAccessServiceServer
 // for forward compatibility.
 //
-// AccessService manages the tokens of the API and reads the audit trail. It takes a token with
-// the scope "admin"; `jetmon tokens create --db` makes the first one. Errors: INVALID_ARGUMENT
+// AccessService manages the tokens of the API and reads the audit trail. All but GetCaller takes a
+// token with the scope "admin"; `jetmon tokens create --db` makes the first one. Errors: INVALID_ARGUMENT
 // with google.rpc.BadRequest that names the field, NOT_FOUND, UNAUTHENTICATED,
 // PERMISSION_DENIED, UNAVAILABLE (try again). Give a deadline of 5 s.
 type AccessServiceServer interface {
+	// GetCaller says who calls, as the service knows it: what the token of the call is good for.
+	// Every token of the API may call it, whatever its scopes. Idempotent.
+	GetCaller(context.Context, *GetCallerRequest) (*GetCallerResponse, error)
 	// CreateToken makes a token and returns its secret, which is shown once. Not idempotent.
 	// FAILED_PRECONDITION when 10000 tokens are good.
 	CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error)
@@ -136,6 +153,9 @@ type AccessServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedAccessServiceServer struct{}
 
+func (UnimplementedAccessServiceServer) GetCaller(context.Context, *GetCallerRequest) (*GetCallerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetCaller not implemented")
+}
 func (UnimplementedAccessServiceServer) CreateToken(context.Context, *CreateTokenRequest) (*CreateTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateToken not implemented")
 }
@@ -170,6 +190,24 @@ func RegisterAccessServiceServer(s grpc.ServiceRegistrar, srv AccessServiceServe
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&AccessService_ServiceDesc, srv)
+}
+
+func _AccessService_GetCaller_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetCallerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(AccessServiceServer).GetCaller(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: AccessService_GetCaller_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(AccessServiceServer).GetCaller(ctx, req.(*GetCallerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _AccessService_CreateToken_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -269,6 +307,10 @@ var AccessService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "jetmon.monitor.v1.AccessService",
 	HandlerType: (*AccessServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "GetCaller",
+			Handler:    _AccessService_GetCaller_Handler,
+		},
 		{
 			MethodName: "CreateToken",
 			Handler:    _AccessService_CreateToken_Handler,

@@ -155,7 +155,7 @@ const (
 	DiagnosisSection_DIAGNOSIS_SECTION_JETPACK DiagnosisSection = 3
 	// What WordPress.com knows of the site.
 	DiagnosisSection_DIAGNOSIS_SECTION_METADATA DiagnosisSection = 4
-	// Jetpack's queue of changes.
+	// The site's own view: Jetpack's queue of changes, what stops it, WP-Cron, modules.
 	DiagnosisSection_DIAGNOSIS_SECTION_SYNC DiagnosisSection = 5
 	// The logs of the site's server.
 	DiagnosisSection_DIAGNOSIS_SECTION_LOGS DiagnosisSection = 6
@@ -229,7 +229,11 @@ type Diagnosis struct {
 	// Finding.cause of that finding.
 	Cause string `protobuf:"bytes,7,opt,name=cause,proto3" json:"cause,omitempty"`
 	// All that is wrong, the most probable cause first; empty when nothing is.
-	Causes        []*DiagnosedCause `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
+	Causes []*DiagnosedCause `protobuf:"bytes,8,rep,name=causes,proto3" json:"causes,omitempty"`
+	// Address that was asked about, as it was given.
+	GivenUrl string `protobuf:"bytes,9,opt,name=given_url,json=givenUrl,proto3" json:"given_url,omitempty"`
+	// What was found about the symptom that the request names; unset when it names none.
+	Symptom       *SymptomAnswer `protobuf:"bytes,10,opt,name=symptom,proto3" json:"symptom,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -320,6 +324,121 @@ func (x *Diagnosis) GetCauses() []*DiagnosedCause {
 	return nil
 }
 
+func (x *Diagnosis) GetGivenUrl() string {
+	if x != nil {
+		return x.GivenUrl
+	}
+	return ""
+}
+
+func (x *Diagnosis) GetSymptom() *SymptomAnswer {
+	if x != nil {
+		return x.Symptom
+	}
+	return nil
+}
+
+// SymptomAnswer is what a diagnosis says about words that an owner sees on the screen.
+type SymptomAnswer struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the symptom in lower_snake_case, as "powering_up"; an open set.
+	Symptom string `protobuf:"bytes,1,opt,name=symptom,proto3" json:"symptom,omitempty"`
+	// The words on the screen.
+	Words string `protobuf:"bytes,2,opt,name=words,proto3" json:"words,omitempty"`
+	// What they mean.
+	Meaning string `protobuf:"bytes,3,opt,name=meaning,proto3" json:"meaning,omitempty"`
+	// DiagnosedCause.cause of those causes that explain it, in their order; empty when
+	// nothing that was found does.
+	Causes []string `protobuf:"bytes,4,rep,name=causes,proto3" json:"causes,omitempty"`
+	// Usual reasons that are none here: the step, a colon and what it found to be well.
+	RuledOut []string `protobuf:"bytes,5,rep,name=ruled_out,json=ruledOut,proto3" json:"ruled_out,omitempty"`
+	// Usual reasons that could not be looked at: the step, a colon and why not.
+	Unknown []string `protobuf:"bytes,6,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	// What to do when nothing explains it.
+	Advice        string `protobuf:"bytes,7,opt,name=advice,proto3" json:"advice,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SymptomAnswer) Reset() {
+	*x = SymptomAnswer{}
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SymptomAnswer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SymptomAnswer) ProtoMessage() {}
+
+func (x *SymptomAnswer) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SymptomAnswer.ProtoReflect.Descriptor instead.
+func (*SymptomAnswer) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SymptomAnswer) GetSymptom() string {
+	if x != nil {
+		return x.Symptom
+	}
+	return ""
+}
+
+func (x *SymptomAnswer) GetWords() string {
+	if x != nil {
+		return x.Words
+	}
+	return ""
+}
+
+func (x *SymptomAnswer) GetMeaning() string {
+	if x != nil {
+		return x.Meaning
+	}
+	return ""
+}
+
+func (x *SymptomAnswer) GetCauses() []string {
+	if x != nil {
+		return x.Causes
+	}
+	return nil
+}
+
+func (x *SymptomAnswer) GetRuledOut() []string {
+	if x != nil {
+		return x.RuledOut
+	}
+	return nil
+}
+
+func (x *SymptomAnswer) GetUnknown() []string {
+	if x != nil {
+		return x.Unknown
+	}
+	return nil
+}
+
+func (x *SymptomAnswer) GetAdvice() string {
+	if x != nil {
+		return x.Advice
+	}
+	return ""
+}
+
 // DiagnosedCause is one thing that is wrong, with all findings that show it.
 type DiagnosedCause struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -343,7 +462,7 @@ type DiagnosedCause struct {
 
 func (x *DiagnosedCause) Reset() {
 	*x = DiagnosedCause{}
-	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -355,7 +474,7 @@ func (x *DiagnosedCause) String() string {
 func (*DiagnosedCause) ProtoMessage() {}
 
 func (x *DiagnosedCause) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[1]
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -368,7 +487,7 @@ func (x *DiagnosedCause) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DiagnosedCause.ProtoReflect.Descriptor instead.
 func (*DiagnosedCause) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{1}
+	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *DiagnosedCause) GetCause() string {
@@ -445,7 +564,7 @@ type Finding struct {
 
 func (x *Finding) Reset() {
 	*x = Finding{}
-	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -457,7 +576,7 @@ func (x *Finding) String() string {
 func (*Finding) ProtoMessage() {}
 
 func (x *Finding) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[2]
+	mi := &file_jetmon_monitor_v1_diagnosis_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -470,7 +589,7 @@ func (x *Finding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Finding.ProtoReflect.Descriptor instead.
 func (*Finding) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{2}
+	return file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Finding) GetSection() DiagnosisSection {
@@ -533,7 +652,7 @@ var File_jetmon_monitor_v1_diagnosis_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_diagnosis_proto_rawDesc = "" +
 	"\n" +
-	"!jetmon/monitor/v1/diagnosis.proto\x12\x11jetmon.monitor.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x02\n" +
+	"!jetmon/monitor/v1/diagnosis.proto\x12\x11jetmon.monitor.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x03\n" +
 	"\tDiagnosis\x12\x10\n" +
 	"\x03url\x18\x01 \x01(\tR\x03url\x129\n" +
 	"\n" +
@@ -546,7 +665,18 @@ const file_jetmon_monitor_v1_diagnosis_proto_rawDesc = "" +
 	"\vcause_check\x18\x06 \x01(\tR\n" +
 	"causeCheck\x12\x14\n" +
 	"\x05cause\x18\a \x01(\tR\x05cause\x129\n" +
-	"\x06causes\x18\b \x03(\v2!.jetmon.monitor.v1.DiagnosedCauseR\x06causes\"\x8f\x02\n" +
+	"\x06causes\x18\b \x03(\v2!.jetmon.monitor.v1.DiagnosedCauseR\x06causes\x12\x1b\n" +
+	"\tgiven_url\x18\t \x01(\tR\bgivenUrl\x12:\n" +
+	"\asymptom\x18\n" +
+	" \x01(\v2 .jetmon.monitor.v1.SymptomAnswerR\asymptom\"\xc0\x01\n" +
+	"\rSymptomAnswer\x12\x18\n" +
+	"\asymptom\x18\x01 \x01(\tR\asymptom\x12\x14\n" +
+	"\x05words\x18\x02 \x01(\tR\x05words\x12\x18\n" +
+	"\ameaning\x18\x03 \x01(\tR\ameaning\x12\x16\n" +
+	"\x06causes\x18\x04 \x03(\tR\x06causes\x12\x1b\n" +
+	"\truled_out\x18\x05 \x03(\tR\bruledOut\x12\x18\n" +
+	"\aunknown\x18\x06 \x03(\tR\aunknown\x12\x16\n" +
+	"\x06advice\x18\a \x01(\tR\x06advice\"\x8f\x02\n" +
 	"\x0eDiagnosedCause\x12\x14\n" +
 	"\x05cause\x18\x01 \x01(\tR\x05cause\x12?\n" +
 	"\tcertainty\x18\x02 \x01(\x0e2!.jetmon.monitor.v1.CauseCertaintyR\tcertainty\x12;\n" +
@@ -600,31 +730,33 @@ func file_jetmon_monitor_v1_diagnosis_proto_rawDescGZIP() []byte {
 }
 
 var file_jetmon_monitor_v1_diagnosis_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_jetmon_monitor_v1_diagnosis_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_jetmon_monitor_v1_diagnosis_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_jetmon_monitor_v1_diagnosis_proto_goTypes = []any{
 	(CauseCertainty)(0),           // 0: jetmon.monitor.v1.CauseCertainty
 	(FindingVerdict)(0),           // 1: jetmon.monitor.v1.FindingVerdict
 	(DiagnosisSection)(0),         // 2: jetmon.monitor.v1.DiagnosisSection
 	(*Diagnosis)(nil),             // 3: jetmon.monitor.v1.Diagnosis
-	(*DiagnosedCause)(nil),        // 4: jetmon.monitor.v1.DiagnosedCause
-	(*Finding)(nil),               // 5: jetmon.monitor.v1.Finding
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 7: google.protobuf.Duration
+	(*SymptomAnswer)(nil),         // 4: jetmon.monitor.v1.SymptomAnswer
+	(*DiagnosedCause)(nil),        // 5: jetmon.monitor.v1.DiagnosedCause
+	(*Finding)(nil),               // 6: jetmon.monitor.v1.Finding
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
 }
 var file_jetmon_monitor_v1_diagnosis_proto_depIdxs = []int32{
-	6, // 0: jetmon.monitor.v1.Diagnosis.start_time:type_name -> google.protobuf.Timestamp
-	7, // 1: jetmon.monitor.v1.Diagnosis.duration:type_name -> google.protobuf.Duration
-	5, // 2: jetmon.monitor.v1.Diagnosis.findings:type_name -> jetmon.monitor.v1.Finding
-	4, // 3: jetmon.monitor.v1.Diagnosis.causes:type_name -> jetmon.monitor.v1.DiagnosedCause
-	0, // 4: jetmon.monitor.v1.DiagnosedCause.certainty:type_name -> jetmon.monitor.v1.CauseCertainty
-	1, // 5: jetmon.monitor.v1.DiagnosedCause.verdict:type_name -> jetmon.monitor.v1.FindingVerdict
-	2, // 6: jetmon.monitor.v1.Finding.section:type_name -> jetmon.monitor.v1.DiagnosisSection
-	1, // 7: jetmon.monitor.v1.Finding.verdict:type_name -> jetmon.monitor.v1.FindingVerdict
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	7, // 0: jetmon.monitor.v1.Diagnosis.start_time:type_name -> google.protobuf.Timestamp
+	8, // 1: jetmon.monitor.v1.Diagnosis.duration:type_name -> google.protobuf.Duration
+	6, // 2: jetmon.monitor.v1.Diagnosis.findings:type_name -> jetmon.monitor.v1.Finding
+	5, // 3: jetmon.monitor.v1.Diagnosis.causes:type_name -> jetmon.monitor.v1.DiagnosedCause
+	4, // 4: jetmon.monitor.v1.Diagnosis.symptom:type_name -> jetmon.monitor.v1.SymptomAnswer
+	0, // 5: jetmon.monitor.v1.DiagnosedCause.certainty:type_name -> jetmon.monitor.v1.CauseCertainty
+	1, // 6: jetmon.monitor.v1.DiagnosedCause.verdict:type_name -> jetmon.monitor.v1.FindingVerdict
+	2, // 7: jetmon.monitor.v1.Finding.section:type_name -> jetmon.monitor.v1.DiagnosisSection
+	1, // 8: jetmon.monitor.v1.Finding.verdict:type_name -> jetmon.monitor.v1.FindingVerdict
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_diagnosis_proto_init() }
@@ -638,7 +770,7 @@ func file_jetmon_monitor_v1_diagnosis_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_diagnosis_proto_rawDesc), len(file_jetmon_monitor_v1_diagnosis_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

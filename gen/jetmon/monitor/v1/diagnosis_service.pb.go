@@ -27,7 +27,11 @@ const (
 type DiagnoseSiteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Row id.
-	SiteId        int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	SiteId int64 `protobuf:"varint,1,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
+	// What the owner sees: the name of a symptom, as "powering_up", or the words on the screen,
+	// at most 200 characters. What explains it comes first in the answer. Empty for none;
+	// INVALID_ARGUMENT when no symptom is like it.
+	Symptom       string `protobuf:"bytes,2,opt,name=symptom,proto3" json:"symptom,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -67,6 +71,13 @@ func (x *DiagnoseSiteRequest) GetSiteId() int64 {
 		return x.SiteId
 	}
 	return 0
+}
+
+func (x *DiagnoseSiteRequest) GetSymptom() string {
+	if x != nil {
+		return x.Symptom
+	}
+	return ""
 }
 
 // DiagnoseSiteResponse holds the diagnosis.
@@ -119,9 +130,10 @@ var File_jetmon_monitor_v1_diagnosis_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_diagnosis_service_proto_rawDesc = "" +
 	"\n" +
-	")jetmon/monitor/v1/diagnosis_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!jetmon/monitor/v1/diagnosis.proto\"7\n" +
+	")jetmon/monitor/v1/diagnosis_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a!jetmon/monitor/v1/diagnosis.proto\"[\n" +
 	"\x13DiagnoseSiteRequest\x12 \n" +
-	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\"R\n" +
+	"\asite_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\x06siteId\x12\"\n" +
+	"\asymptom\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\asymptom\"R\n" +
 	"\x14DiagnoseSiteResponse\x12:\n" +
 	"\tdiagnosis\x18\x01 \x01(\v2\x1c.jetmon.monitor.v1.DiagnosisR\tdiagnosis2\xa5\x01\n" +
 	"\x10DiagnosisService\x12\x90\x01\n" +

@@ -1,0 +1,54 @@
+// Whether the monitor itself is well: the screen for three in the morning.
+import { html, useEffect, useRef } from '../lib/html.js';
+import { announce } from '../lib/announce.js';
+import { useChanges } from '../lib/live.js';
+import { count, decimal, millis, plural, share } from '../lib/numbers.js';
+import { useGet } from '../lib/query.js';
+import { has } from '../routes.js';
+import { Figure, Figures, Status } from '../parts/show.js';
+import { Problem, Waiting } from '../parts/say.js';
+import { Alarms } from './fleet/alarms.js';
+import { Coordinators } from './fleet/coordinators.js';
+import { Checkers, Verifliers } from './fleet/nodes.js';
+import { coordinators, late, total, verdict } from './fleet/sum.js';
+
+const poll = 5000; // ms
+
+export default function Fleet() {
+  const { data, error, refresh } = useGet('/v1/fleet', { every: poll });
+  useChanges(refresh);
+  const said = data && verdict(data);
+  const before = useRef('');
+  useEffect(() => {
+    if (said && before.current && before.current !== said.word) announce(said.word);
+    if (said) before.current = said.word;
+  }, [said?.word]);
+  if (!data) return html`<h1>Fleet</h1>${error ? html`<${Problem} error=${error} retry=${refresh} />` : html`<${Waiting} />`}`;
+  return html`
+    <h1>Fleet</h1>
+    <p class="verdict"><${Status} ...${said} /></p>
+    <${Problem} error=${error} retry=${refresh} />
+    <${Now} all=${coordinators(data)} />
+    <${Alarms} alarms=${data.alarms} />
+    <${Coordinators} fleet=${data} />
+    <${Checkers} checkers=${data.checkers} asked=${data.coordinator.node} />
+    <${Verifliers} verifliers=${data.verifliers} rule=${data.rule} asked=${data.coordinator.node} />`;
+}
+
+// Now has the figures of all coordinators together.
+function Now({ all }) {
+  const t = total(all);
+  const down = count(t.down);
+  return html`
+    <${Figures} label="Now">
+      <${Figure} name="Sites" value=${count(t.sites)} note="on the schedule" />
+      <${Figure} name="Down" value=${has('/ui/outages') ? html`<a href="/ui/outages?open=true">${down}</a>` : down} note="with an open outage" tone=${t.down > 0n ? 'fair' : 'good'} />
+      <${Figure} name="Suspect" value=${count(t.suspect)} note="fail, nobody is told yet" />
+      <${Figure} name="Coverage" value=${share(t.coverage)} note="of the checks due came in within 30 s" tone=${late.coverage(t.coverage)} />
+      <${Figure} name="Lateness" value=${millis(t.p99)} note=${`99 % of the checks; half of them ${millis(t.p50)}, the latest ${millis(t.most)}`} tone=${late.p99(t.p99)} />
+      <${Figure} name="Stretch" value=${`× ${decimal(t.stretch)}`} note=${t.stretch > 1.005 ? 'intervals are longer than asked for' : 'intervals are as asked for'} tone=${late.stretch(t.stretch)} />
+      <${Figure} name="Waiting" value=${plural(t.queued, 'check')} note=${`due, for a checker with room; ${count(t.open)} under way`} />
+      <${Figure} name="To be told" value=${plural(t.undelivered, 'notice')} note="committed, not yet accepted by WordPress.com" />
+      ${t.untold > 0n && html`<${Figure} name="Untold" value=${plural(t.untold, 'site')} note="WordPress.com is not told: muted, or on trial" tone="fair" />`}
+    <//>`;
+}
