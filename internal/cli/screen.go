@@ -60,7 +60,7 @@ func (s *screen) draw(lines []format.StyledLine) error {
 }
 
 // style returns what begins a line of a style. A heading stands out without colour too.
-func (s *screen) style(style format.Style) string {
+func (s *screen) style(style format.LineStyle) string {
 	switch {
 	case style == format.Heading:
 		return "\x1b[1m"

@@ -50,12 +50,12 @@ func (s Some[T]) count() string {
 	return grouped(uint64(len(s.All)))
 }
 
-// Style is how a line of the screen is shown.
-type Style int
+// LineStyle is how a line of the screen is shown.
+type LineStyle int
 
 // The styles.
 const (
-	Plain Style = iota
+	Plain LineStyle = iota
 	// Heading is of the line above a table or a part.
 	Heading
 	// Wrong is of what somebody should look at.
@@ -65,7 +65,7 @@ const (
 // StyledLine is one line of the screen.
 type StyledLine struct {
 	Text  string
-	Style Style
+	Style LineStyle
 }
 
 // TopHead is how many lines of a screen stay when the others are scrolled.
@@ -74,7 +74,7 @@ const TopHead = 5
 // Lines returns the screen in lines of at most width cells; 0 means any number. The first
 // TopHead lines are the head.
 func (t *Top) Lines(width int) []StyledLine {
-	s := sheet{width: width, now: t.Now}
+	s := board{width: width, now: t.Now}
 	s.add(Heading, "jetmon top  %s  %s  every %s", t.Address, t.Now.Format(time.TimeOnly+" MST"), t.Every)
 	t.state(&s)
 	if t.Fleet == nil {
@@ -84,13 +84,13 @@ func (t *Top) Lines(width int) []StyledLine {
 	s.add(Plain, "")
 	s.alarms(t.Fleet)
 	s.shards(t.Fleet)
-	s.table(func(w *sheet) *Table {
+	s.table(func(w *board) *Table {
 		return coordinators(NewTable(w, width, "COORDINATOR", "SITES", "DOWN", "SUSPECT", "COVERAGE", "LATE P99", "SHARDS", "UNDELIVERED", "UP FOR", ""), t.Fleet, t.Now)
 	})
-	s.table(func(w *sheet) *Table {
+	s.table(func(w *board) *Table {
 		return checkers(NewTable(w, width, "CHECKER", "REGION", "OPEN CHECKS", "ROOM", "CONNECTED", ""), t.Fleet, t.Now)
 	})
-	s.table(func(w *sheet) *Table {
+	s.table(func(w *board) *Table {
 		return verifliers(NewTable(w, width, "VERIFLIER", "REGION", "STATE", "ASKED", "UNKNOWN", "DISSENTED", "LAST ANSWER", ""), t.Fleet)
 	})
 	s.outages(t.Outages)
@@ -98,7 +98,7 @@ func (t *Top) Lines(width int) []StyledLine {
 }
 
 // state says whether what is shown is of now.
-func (t *Top) state(s *sheet) {
+func (t *Top) state(s *board) {
 	switch {
 	case t.Trouble == "" && t.Fleet == nil:
 		s.add(Plain, "Asking the coordinator ...")
@@ -112,7 +112,7 @@ func (t *Top) state(s *sheet) {
 }
 
 // totals writes the sums of all coordinators in two lines.
-func (t *Top) totals(s *sheet) {
+func (t *Top) totals(s *board) {
 	var sum monitorv1.CoordinatorStatus
 	coverage, weight, late := 0.0, uint64(0), uint32(0)
 	all := Coordinators(t.Fleet)
@@ -183,21 +183,21 @@ func kinds(outages []*monitorv1.Outage) string {
 	return " (" + strings.Join(names, ", ") + ")"
 }
 
-// sheet collects the lines of the screen.
-type sheet struct {
+// board collects the lines of the screen.
+type board struct {
 	width int
 	now   time.Time
 	lines []StyledLine
-	style Style
+	style LineStyle
 }
 
 // add adds a line, made printable and cut.
-func (s *sheet) add(style Style, format string, args ...any) {
+func (s *board) add(style LineStyle, format string, args ...any) {
 	s.lines = append(s.lines, StyledLine{Cut(printable(fmt.Sprintf(format, args...)), s.width), style})
 }
 
 // Write takes the lines of a table.
-func (s *sheet) Write(b []byte) (int, error) {
+func (s *board) Write(b []byte) (int, error) {
 	for line := range strings.Lines(string(b)) {
 		s.lines = append(s.lines, StyledLine{strings.TrimSuffix(line, "\n"), s.style})
 		s.style = Plain
@@ -206,13 +206,13 @@ func (s *sheet) Write(b []byte) (int, error) {
 }
 
 // table adds a table and an empty line.
-func (s *sheet) table(fill func(*sheet) *Table) {
+func (s *board) table(fill func(*board) *Table) {
 	s.style = Heading
-	_ = fill(s).Line("") // a sheet takes everything
+	_ = fill(s).Line("") // a board takes everything
 }
 
 // alarms adds the alarms in words.
-func (s *sheet) alarms(f *monitorv1.Fleet) {
+func (s *board) alarms(f *monitorv1.Fleet) {
 	if len(f.GetAlarms()) == 0 {
 		s.add(Plain, "No alarms.")
 	}
@@ -224,7 +224,7 @@ func (s *sheet) alarms(f *monitorv1.Fleet) {
 
 // shards draws who owns which shard: a letter for each coordinator, a dot where nobody does, an
 // exclamation mark where the lease has ended.
-func (s *sheet) shards(f *monitorv1.Fleet) {
+func (s *board) shards(f *monitorv1.Fleet) {
 	if len(f.GetShards()) == 0 {
 		return
 	}
@@ -263,7 +263,7 @@ func (s *sheet) shards(f *monitorv1.Fleet) {
 }
 
 // outages adds the newest open outages.
-func (s *sheet) outages(o Some[*monitorv1.Outage]) {
+func (s *board) outages(o Some[*monitorv1.Outage]) {
 	if o.Trouble != "" {
 		s.add(Wrong, "Open outages: %s", o.Trouble)
 		return
@@ -272,7 +272,7 @@ func (s *sheet) outages(o Some[*monitorv1.Outage]) {
 		s.add(Plain, "No open outages.")
 		return
 	}
-	s.table(func(w *sheet) *Table {
+	s.table(func(w *board) *Table {
 		t := NewTable(w, s.width, "OPEN OUTAGE", "SITE", "FOR", "FAILURE", "URL")
 		for _, one := range o.All {
 			t.Add(fmt.Sprint(one.GetOutageId()), fmt.Sprint(one.GetSiteId()), since(one.GetStartTime(), s.now), // errors are Flush's
