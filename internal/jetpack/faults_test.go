@@ -192,3 +192,18 @@ func TestASiteThatIsNoWordPressIsToldSo(t *testing.T) {
 		t.Errorf("causes %q:\n%s", all, table(r))
 	}
 }
+
+func TestAWholeIndexIsReadWhenTheQueryIsLost(t *testing.T) {
+	t.Parallel()
+	site := fakejetpack.New(connected())
+	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.URL.RawQuery, r.RequestURI = "", r.URL.Path // as a rewrite rule does that forgets the query
+		site.ServeHTTP(w, r)
+	}))
+	r := diagnose(t, w, nil)
+	expect(t, r, "rest_index", jetpack.Pass, "")
+	expect(t, r, "jetpack_connected", jetpack.Fail, "query_lost")
+	if r.Causes[0].Name != "query_lost" {
+		t.Errorf("%s", table(r))
+	}
+}

@@ -2,7 +2,6 @@ package jetpack
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -41,7 +40,7 @@ func (r *run) modules(ctx context.Context) {
 	var all map[string]struct {
 		Activated bool `json:"activated"`
 	}
-	if got.failure != "" || got.Status != http.StatusOK || json.Unmarshal(got.Body, &all) != nil || len(all) == 0 {
+	if got.failure != "" || got.Status != http.StatusOK || !readAmong(got.Body, &all) || len(all) == 0 {
 		// A user who may not manage Jetpack is no fault.
 		r.skip(checkModules, "the site does not tell this user: "+got.seen())
 		return

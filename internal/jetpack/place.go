@@ -51,9 +51,8 @@ var editURI = regexp.MustCompile(`<link[^>]{0,200}rel="EditURI"[^>]{0,200}href="
 
 // index is what is asked of the REST API's description of itself, and how it was found.
 type index struct {
-	URL        string   `json:"url"`
-	Home       string   `json:"home"`
-	Namespaces []string `json:"namespaces"`
+	URL, Home  string
+	Namespaces []string
 	// path is where it was found below the home's address; first is the answer at the usual
 	// place, why the reason when nothing was asked.
 	path  string
@@ -174,19 +173,50 @@ func (r *run) findIndex(ctx context.Context, home *url.URL, paths ...string) ind
 	return found
 }
 
-// readIndex reads an index, and what stands around it.
+// readIndex reads an index, and what stands around it. A whole index may be longer than what
+// is read of an answer; what is asked for stands in its beginning.
 func readIndex(got reply) (about index, ok bool) {
 	at := bytes.IndexByte(got.Body, '{')
 	if got.failure != "" || got.Status != http.StatusOK || at < 0 {
 		return about, false
 	}
 	d := json.NewDecoder(bytes.NewReader(got.Body[at:]))
-	if d.Decode(&about) != nil || len(about.Namespaces) == 0 {
+	whole := about.read(d) == nil
+	if len(about.Namespaces) == 0 {
 		return about, false
 	}
 	about.before = string(bytes.TrimSpace(got.Body[:at]))
-	about.after = string(bytes.TrimSpace(got.Body[at+int(d.InputOffset()):]))
+	if whole {
+		about.after = string(bytes.TrimSpace(got.Body[at+int(d.InputOffset()):]))
+	}
 	return about, true
+}
+
+// read reads the members of an index one after the other.
+func (x *index) read(d *json.Decoder) error {
+	if _, err := d.Token(); err != nil {
+		return err
+	}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var into any = new(json.RawMessage)
+		switch name {
+		case "url":
+			into = &x.URL
+		case "home":
+			into = &x.Home
+		case "namespaces":
+			into = &x.Namespaces
+		}
+		if err := d.Decode(into); err != nil {
+			return err
+		}
+	}
+	_, err := d.Token()
+	return err
 }
 
 // isDoor reports whether WordPress itself answers at a URL.

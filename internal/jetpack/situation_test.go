@@ -57,7 +57,7 @@ func blocked() map[fakejetpack.Obstacle][2]string {
 		fakejetpack.XMLRPCOff:           {"", "xmlrpc_disabled"},
 		fakejetpack.TooLarge:            {"", "body_refused"},
 		fakejetpack.Silence:             same("timeout"),
-		fakejetpack.Hangup:              same("connection_lost"),
+		fakejetpack.Hangup:              same("hung_up"),
 		fakejetpack.ByteOrderMark:       same("byte_order_mark"),
 		fakejetpack.PHPWarning:          same("output_before_xml"),
 		fakejetpack.WarningAfter:        {"", "output_after_xml"},

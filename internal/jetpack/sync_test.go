@@ -166,7 +166,28 @@ func TestARefusedStateIsExplained(t *testing.T) {
 		t.Parallel()
 		o := connected()
 		o.Tokens.Blog = "blogkey.othersecret"
-		expect(t, diagnose(t, newWorld(t, fakejetpack.New(o)), nil), "sync_allowed", jetpack.Fail, "rest_invalid_signature")
+		site := fakejetpack.New(o)
+		r := diagnose(t, newWorld(t, site), nil)
+		expect(t, r, "sync_allowed", jetpack.Skipped, "") // signed_by_blog has the cause
+		r = diagnose(t, newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			site.ServeHTTP(w, r)
+		})), nil)
+		expect(t, r, "sync_allowed", jetpack.Fail, "rest_signature_refused")
+	})
+	t.Run("a warning of PHP around the JSON", func(t *testing.T) {
+		t.Parallel()
+		r := diagnose(t, newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, "/wp-json/") {
+				_, _ = io.WriteString(w, "<br />\n<b>Warning</b>: x in /y.php\n")
+			}
+			healthy.ServeHTTP(w, r)
+		})), nil)
+		expect(t, r, "sync_allowed", jetpack.Pass, "")
+		expect(t, r, "modules", jetpack.Pass, "")
 	})
 	t.Run("a log of errors with whole pages in it", func(t *testing.T) {
 		t.Parallel()

@@ -32,6 +32,7 @@ const (
 	syncCronStopped  = "cron_stopped"
 	syncCronEmpty    = "cron_empty"
 	syncUnsigned     = "sync_unsigned"
+	syncBadSignature = "rest_signature_refused"
 	syncUnreadable   = "sync_unreadable"
 )
 
@@ -188,6 +189,11 @@ func syncRunningCauses() []cause.Cause {
 			Means: "The REST API takes the signed call for an unsigned one: its query does not arrive whole, or another plugin decides who is logged in.",
 			Owner: "Look for a plugin that handles logins of the REST API (JWT, basic authentication, OAuth), and let it leave /jetpack/v4 alone.",
 			Host:  "Check that rewrite rules and caches pass the whole query on (nginx: $args; Apache: QSA).",
+		}, {
+			Name: syncBadSignature, Weight: cause.Blocking, Sure: cause.Possible,
+			Means: "The REST API refuses the signature of the blog token; it gives one code for every reason, as another token, the clock, or a port that a proxy hides.",
+			Owner: "Open xmlrpc.php first, then diagnose again: there the reason can be found by trying.",
+			Host:  "Check that the server's clock is right, and that the proxy passes Host, X-Forwarded-Proto and X-Forwarded-Port on.",
 		}, {
 			Name: syncUnreadable, Weight: cause.Partial, Sure: cause.Possible,
 			Means: "The state of the sync queue cannot be read: something answers in place of Jetpack's REST API.",

@@ -63,6 +63,7 @@ func TestAnswersToGETAndPOSTAreNamed(t *testing.T) {
 		{"413", 413, nil, "", "body_refused", "body_refused", ""},
 		{"414", 414, nil, "", "address_too_long", "address_too_long", ""},
 		{"503 of an update", 503, nil, "Briefly unavailable for scheduled maintenance. Check back in a minute.", "maintenance", "maintenance", ""},
+		{"503 of an update in XML", 503, map[string]string{"Content-Type": "text/xml"}, `<?xml version="1.0"?><error><code>wp_die</code><title><![CDATA[Maintenance]]></title><message><![CDATA[Briefly unavailable for scheduled maintenance. Check back in a minute.]]></message><data><status>503</status></data></error>`, "maintenance", "maintenance", ""},
 		{"500 without a database", 500, nil, "<h1>Error establishing a database connection</h1>", "database_away", "database_away", ""},
 		{"502 behind Cloudflare", 502, map[string]string{"Server": "cloudflare"}, "", "php_down", "php_down", ""},
 		{"504", 504, nil, "", "php_slow", "php_slow", ""},

@@ -71,7 +71,7 @@ const (
 	Disabled Kind = "xmlrpc_disabled"
 	// Timeout means that no answer came in time, Lost that the connection broke before it.
 	Timeout Kind = "timeout"
-	Lost    Kind = "connection_lost"
+	Lost    Kind = "hung_up"
 	// Strange is any other answer.
 	Strange Kind = "strange_answer"
 )

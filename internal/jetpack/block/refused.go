@@ -108,6 +108,9 @@ const (
 // ofPage returns what the text of a page says; empty when it says nothing known.
 func ofPage(a Answer) Kind {
 	head := a.Body[:min(len(a.Body), maxPage)]
+	if message, ok := dieMessage(head); ok {
+		head = []byte(`<html><body id="error-page"><div class="wp-die-message">` + message + `</div></body></html>`)
+	}
 	kind := strings.ToLower(a.Header.Get("Content-Type"))
 	first := bytes.TrimLeft(head, " \t\r\n")
 	if strings.Contains(kind, "json") || strings.Contains(kind, "xml") && !strings.Contains(kind, "xhtml") {
@@ -144,6 +147,20 @@ func ofPage(a Answer) Kind {
 		return SecurityPlugin
 	}
 	return ofNotice(a, page.OutlineOf(head), head)
+}
+
+// dieMessage returns the message of wp_die in XML, as callers get it who send XML.
+func dieMessage(body []byte) (string, bool) {
+	_, rest, ok := bytes.Cut(body, []byte("<error>"))
+	if !ok {
+		return "", false
+	}
+	_, rest, ok = bytes.Cut(rest, []byte("<message><![CDATA["))
+	if !ok {
+		return "", false
+	}
+	message, _, ok := bytes.Cut(rest, []byte("]]>"))
+	return string(message), ok
 }
 
 // ofNotice recognises notices that stand for a site by their titles and few words.

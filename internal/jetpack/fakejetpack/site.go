@@ -119,7 +119,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, body []byte) {
 	switch path := r.URL.Path; {
 	case path == s.o.Dir+"/xmlrpc.php":
 		s.door(w, r, body)
-	case s.o.State.stop(w):
+	case s.o.State.stop(w, r):
 	case path == base+"/wp-json" || strings.HasPrefix(path, base+"/wp-json/"):
 		if s.o.PlainPermalinks || s.o.LostRewrites {
 			notFound(w)

@@ -220,7 +220,7 @@ func TestWordPressIsWhereItsLayoutPutsIt(t *testing.T) {
 	}
 	own := open(t, fakejetpack.Options{Dir: "/blog", HomeAbove: true})
 	_, body, _ := own.send("GET", own.server.URL+"/wp-json/?_fields=url,home", nil)
-	if want := `{"home":"` + own.server.URL + `","url":"` + own.server.URL + `/blog"}`; strings.TrimSpace(string(body)) != want {
+	if want := `{"url":"` + own.server.URL + `/blog","home":"` + own.server.URL + `"}`; strings.TrimSpace(string(body)) != want {
 		t.Errorf("%s, want %s", body, want)
 	}
 }

@@ -1,6 +1,10 @@
 package fakejetpack
 
-import "net/http"
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
 
 // State is what WordPress itself is in, behind its web server.
 type State string
@@ -27,18 +31,35 @@ func dying(title, text string) string {
 		"</title>\n</head>\n<body id=\"error-page\">\n\t<div class=\"wp-die-message\">" + text + "</div></body>\n</html>\n"
 }
 
+// death is an error page of WordPress.
+type death struct {
+	status      int
+	title, text string
+}
+
+// answer answers with the page, which is XML for callers who send XML.
+func (d death) answer(w http.ResponseWriter, r *http.Request) {
+	if !strings.HasPrefix(r.Header.Get("Content-Type"), "text/xml") {
+		page(w, d.status, dying(d.title, d.text))
+		return
+	}
+	w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
+	w.WriteHeader(d.status)
+	_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<error>\n    <code>wp_die</code>\n    <title><![CDATA[%s]]></title>\n    <message><![CDATA[%s]]></message>\n    <data>\n        <status>%d</status>\n    </data>\n</error>\n", d.title, d.text, d.status)
+}
+
 // stop answers a request to anything but xmlrpc.php if the state ends it, and reports
 // whether it did.
-func (s State) stop(w http.ResponseWriter) bool {
+func (s State) stop(w http.ResponseWriter, r *http.Request) bool {
 	switch s {
 	case Maintenance:
 		w.Header().Set("Retry-After", "600")
-		page(w, http.StatusServiceUnavailable, dying("Maintenance", "Briefly unavailable for scheduled maintenance. Check back in a minute."))
+		death{http.StatusServiceUnavailable, "Maintenance", "Briefly unavailable for scheduled maintenance. Check back in a minute."}.answer(w, r)
 	case DatabaseAway:
-		page(w, http.StatusInternalServerError, dying("Database Error", "<h1>Error establishing a database connection</h1>"))
+		death{http.StatusInternalServerError, "Database Error", "<h1>Error establishing a database connection</h1>"}.answer(w, r)
 	case Broken:
-		page(w, http.StatusInternalServerError, dying("WordPress &rsaquo; Error",
-			`<p>There has been a critical error on this website.</p><p><a href="https://wordpress.org/documentation/article/faq-troubleshooting/">Learn more about troubleshooting WordPress.</a></p>`))
+		death{http.StatusInternalServerError, "WordPress &rsaquo; Error",
+			`<p>There has been a critical error on this website.</p><p><a href="https://wordpress.org/documentation/article/faq-troubleshooting/">Learn more about troubleshooting WordPress.</a></p>`}.answer(w, r)
 	default:
 		return false
 	}
