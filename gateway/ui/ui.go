@@ -70,11 +70,12 @@ func New() (*App, error) {
 		sum.Write(body)
 		bodies[name] = body
 	}
+	bodies[style] = join(bodies)
 	base := assets + hex.EncodeToString(sum.Sum(nil)[:hashBytes]) + "/"
 	a := &App{assets: map[string]File{}}
 	var preloads strings.Builder
-	for _, name := range names {
-		if name == "index.html" {
+	for _, name := range append(names, style) {
+		if name == "index.html" || path.Ext(name) == ".css" && name != style {
 			continue
 		}
 		kind := typeOf(name)
@@ -89,6 +90,18 @@ func New() (*App, error) {
 	body := bytes.ReplaceAll(bodies["index.html"], []byte("{base}"), []byte(base))
 	a.page = File{Type: "text/html; charset=utf-8", Body: bytes.Replace(body, []byte("{preloads}\n"), []byte(preloads.String()), 1), Page: true}
 	return a, nil
+}
+
+// style is the name of the style sheets as one: nothing is drawn before a browser has them all.
+const style = "style.css"
+
+// join returns the style sheets, those that others refine first.
+func join(bodies map[string][]byte) []byte {
+	var all [][]byte
+	for _, name := range []string{"vendor/uplot.css", "base.css", "parts.css", "pages.css"} {
+		all = append(all, bodies[name])
+	}
+	return bytes.Join(all, []byte("\n"))
 }
 
 // list returns the names of the files in app/, sorted.

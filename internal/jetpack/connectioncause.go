@@ -57,8 +57,8 @@ func notConnected() cause.Cause {
 func methodsRemoved() cause.Cause {
 	return cause.Cause{
 		Name: "jetpack_methods_removed", Sure: cause.Certain,
-		Means: "A plugin takes away all methods of XML-RPC, Jetpack's as well (filter xmlrpc_methods): no call can do anything.",
-		Owner: "Look for a plugin or snippet that disables XML-RPC, and let it except Jetpack.",
+		Means: "A plugin takes Jetpack's methods of XML-RPC away (filter xmlrpc_methods): no call of WordPress.com can do anything.",
+		Owner: "Look for a plugin or snippet against XML-RPC, and let it except Jetpack.",
 		Host:  "Search for xmlrpc_methods in wp-content (mu-plugins as well).",
 	}
 }
@@ -68,7 +68,7 @@ func queryLost() cause.Cause {
 		Name: "query_lost", Sure: cause.Certain,
 		Means: "The query of a call does not reach PHP: Jetpack is active, but does not see that a call to xmlrpc.php is for it.",
 		Owner: "Ask the host why xmlrpc.php loses what stands after the question mark of its address.",
-		Host:  "Let rewrite rules keep the query (nginx: $is_args$args; Apache: QSA), pass QUERY_STRING to PHP, and let no CDN drop it.",
+		Host:  "Let rewrite rules keep the query (nginx: $is_args$args; Apache: QSA), pass QUERY_STRING to PHP, and let every CDN keep it.",
 	}
 }
 

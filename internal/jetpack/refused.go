@@ -88,11 +88,11 @@ func (s *search) counted() string {
 
 // left says which causes a search that found nothing leaves beside the token.
 func (s *search) left(r *run, rest restVerdict) string {
-	var left []string
+	left := []string{"a Host, port or path that a proxy changes in a way that was not tried"}
 	if s.closed != "" {
 		left = append(left, "whatever was not tried because the site began to answer "+s.closed)
 	} else if s.untried > 0 {
-		left = append(left, "rarer ports, names and clocks, for which no call was left")
+		left = append(left, "rarer mistakes, for which no call was left")
 	}
 	if !r.ownClock {
 		left = append(left, "a clock more than an hour wrong")

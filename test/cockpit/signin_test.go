@@ -9,7 +9,7 @@ import (
 
 func TestAPersonSignsInAndOut(t *testing.T) {
 	s := running(t)
-	p := s.open(t, "", "/ui/outages?kind=x")
+	p := s.open(t, "", "/ui/outages?tag=x")
 	p.forgive("status of 401")
 	p.sees("Sign in")
 	p.audit()
@@ -19,7 +19,7 @@ func TestAPersonSignsInAndOut(t *testing.T) {
 	p.fill("input[name=token]", s.token(t, "outages:read"))
 	p.key(kb.Enter)
 	p.sees("Sign out")
-	if got := p.path(); got != "/ui/outages?kind=x" {
+	if got := p.path(); got != "/ui/outages?tag=x" {
 		t.Errorf("after signing in the address is %s", got)
 	}
 	if cookie := eval[string](p, "document.cookie"); cookie != "" {

@@ -219,3 +219,6 @@ func (p *tab) fill(selector, value string) {
 
 // key presses keys, as "j" or kb.Enter.
 func (p *tab) key(keys string) { p.t.Helper(); p.run(chromedp.KeyEvent(keys)) }
+
+// back is the browser's own button.
+func back() chromedp.Action[chromedp.Void] { return chromedp.NavigateBack() }

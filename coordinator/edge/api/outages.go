@@ -8,10 +8,8 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
-	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
-	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 )
 
@@ -19,29 +17,6 @@ import (
 type outages struct {
 	monitorv1.UnimplementedOutageServiceServer
 	o Options
-}
-
-func (s *outages) ListOutages(ctx context.Context, req *monitorv1.ListOutagesRequest) (*monitorv1.ListOutagesResponse, error) {
-	before, err := parseMark(req.GetPageToken())
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(req.GetPageSize())
-	rows, err := s.o.Store.ListOutages(ctx, store.OutageQuery{
-		Before: before, Limit: size + 1, SiteID: check.SiteID(req.GetSiteId()), OpenOnly: req.GetOpen(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	resp := &monitorv1.ListOutagesResponse{}
-	if len(rows) > size {
-		rows = rows[:size]
-		resp.NextPageToken = markToken(rows[size-1].Mark())
-	}
-	for _, row := range rows {
-		resp.Outages = append(resp.Outages, outageToProto(row))
-	}
-	return resp, nil
 }
 
 // markToken returns the page token for the outages after a mark.

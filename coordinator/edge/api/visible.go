@@ -119,7 +119,11 @@ func (v visible) Outage(ctx context.Context, id int64) (record.Outage, error) {
 // ListOutages implements store.History.
 func (v visible) ListOutages(ctx context.Context, q store.OutageQuery) ([]record.Outage, error) {
 	if c := access.From(ctx); c.Limited() {
-		q.Blogs = c.Blogs
+		if len(q.Blogs) == 0 {
+			q.Blogs = c.Blogs
+		} else {
+			q.Blogs = slices.DeleteFunc(slices.Clone(q.Blogs), func(b check.BlogID) bool { return !c.Sees(b) })
+		}
 		if len(q.Blogs) == 0 {
 			return nil, nil
 		}

@@ -44,6 +44,9 @@ func clock(ahead time.Duration) Mistake {
 // Difference says how wrong a clock is.
 func Difference(ahead time.Duration) string {
 	ahead = ahead.Round(time.Second)
+	if ahead.Abs() >= time.Minute {
+		ahead = ahead.Round(5 * time.Second) // it is not measured more exactly
+	}
 	switch {
 	case ahead > time.Second:
 		return short(ahead) + " ahead"

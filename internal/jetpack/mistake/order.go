@@ -40,9 +40,9 @@ func Order(f Facts) []Mistake {
 	}
 	if f.HasClock && f.OwnClock {
 		// The clock is right; only a difference that Jetpack has learned may be wrong.
-		return slices.Concat(all, f.pairs(), hours(1), steps())
+		return slices.Concat(all, f.pairs(), f.backends(), hours(1), steps())
 	}
-	return slices.Concat(first, hours(1), steps()[:2], later[:2], f.pairs(), later[2:], steps()[2:])
+	return slices.Concat(first, hours(1), steps()[:2], later[:2], f.pairs(), later[2:], f.backends(), steps()[2:])
 }
 
 // addresses returns the mistakes about the URL: those that leave no other sign, and those
@@ -127,6 +127,22 @@ func (f Facts) hosts() []Mistake {
 	var tries []Mistake
 	for _, name := range names {
 		tries = append(tries, Mistake{Host: name, Says: "host " + name, Causes: one(host(name, own))})
+	}
+	return tries
+}
+
+// backends returns the names by which a proxy calls the server behind it, when it does not
+// pass Host on.
+func (f Facts) backends() []Mistake {
+	own := f.URL.Hostname()
+	var tries []Mistake
+	for _, at := range []struct {
+		host string
+		port int
+	}{{"localhost", 0}, {"127.0.0.1", 0}, {"127.0.0.1:8080", 8080}} {
+		if at.host != own {
+			tries = append(tries, Mistake{Host: at.host, Port: at.port, Says: "host " + at.host, Causes: one(host(at.host, own))})
+		}
 	}
 	return tries
 }

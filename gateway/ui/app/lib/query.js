@@ -26,7 +26,7 @@ export function useGet(path, { params, every = 0, keep = false } = {}) {
         const data = await get(url, { signal: stop.signal });
         if (!stop.signal.aborted) setState({ url, data, error: null });
       } catch (error) {
-        if (!stop.signal.aborted) setState((old) => ({ url, data: old.url === url || keep ? old.data : undefined, error }));
+        if (!stop.signal.aborted) setState((old) => ({ url, data: old.url === url ? old.data : undefined, error }));
       }
       running = false;
       if (stop.signal.aborted) return;

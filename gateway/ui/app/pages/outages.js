@@ -1,4 +1,60 @@
-// The outages, open first.
-import { html } from '../lib/html.js';
+// The outages: open ones first, then the latest, those of an incident together.
+import { html, useRef } from '../lib/html.js';
+import { useChanges } from '../lib/live.js';
+import { useParams } from '../lib/router.js';
+import { usePages, Pager } from '../parts/table.js';
+import { Empty, Problem, Waiting } from '../parts/say.js';
+import { Filters } from './outages/filters.js';
+import { Groups } from './outages/groups.js';
+import { asked, isFiltered, none } from './outages/query.js';
+import { useIncidents } from './outages/incidents.js';
 
-export default function Outages() { return html`<h1>Outages</h1>`; }
+const poll = 15_000; // ms
+
+export default function Outages() {
+  const [filter, change] = useParams(none);
+  const params = asked(filter);
+  const open = usePages(filter.state === 'over' ? null : '/v1/outages', { params: { ...params, open: true }, every: poll });
+  const all = usePages(filter.state === 'open' ? null : '/v1/outages', { params, every: poll });
+  const [incidents, reread] = useIncidents();
+  useChanges((events) => {
+    open.refresh();
+    all.refresh();
+    if (events.length === 0 || events.some((e) => e.incident)) reread();
+  });
+  const filtered = isFiltered(filter);
+  const first = useRef(false); // all of it is there: what is drawn first stays where it is
+  first.current ||= Boolean(incidents && (filter.state === 'over' || open.data || open.error) && (filter.state === 'open' || all.data || all.error));
+  return html`
+    <h1>Outages</h1>
+    <${Filters} filter=${filter} change=${change} />
+    ${!first.current && html`<${Waiting} />`}
+    ${first.current && html`<${Lists} ...${{ filter, open, all, incidents, filtered, change }} />`}`;
+}
+
+// Lists shows the open ones, and those that are over.
+function Lists({ filter, open, all, incidents, filtered, change }) {
+  return html`
+    ${filter.state !== 'over' && html`<${List} title="Open" pages=${open} rows=${(d) => d.outages} incidents=${incidents}
+      empty=${html`<${Empty} title=${filtered ? 'No open outage fits these filters' : 'No site is down'}>${filtered && html`<p><${Clear} change=${change} /></p>`}<//>`} />`}
+    ${filter.state !== 'open' && html`<${List} title="Over" pages=${all} rows=${(d) => d.outages.filter((o) => o.end_time)} incidents=${incidents}
+      empty=${html`<${Empty} title=${filtered ? 'No earlier outage fits these filters' : 'There was no outage'}>
+        ${filtered ? html`<p><${Clear} change=${change} /></p>` : html`<p>Outages appear here when they are over; they are kept.</p>`}<//>`} />`}`;
+}
+
+const Clear = ({ change }) => html`<button type="button" onClick=${() => change(none)}>Clear the filters</button>`;
+
+function List({ title, pages, rows, incidents, empty }) {
+  const shown = pages.data ? rows(pages.data) : [];
+  // A page may have nothing that fits although another one follows.
+  const onward = pages.data && shown.length === 0 && pages.next;
+  return html`
+    <section aria-label=${title}>
+      <h2>${title}</h2>
+      <${Problem} error=${pages.error} retry=${pages.refresh} />
+      ${!pages.data && !pages.error && html`<${Waiting} />`}
+      ${pages.data && shown.length === 0 && (onward ? html`<p class="note">None on this page.</p>` : empty)}
+      ${shown.length > 0 && html`<${Groups} title=${title} outages=${shown} incidents=${incidents} />`}
+      <${Pager} pages=${pages} />
+    </section>`;
+}

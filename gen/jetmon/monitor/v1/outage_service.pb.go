@@ -8,9 +8,11 @@ package monitorv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/Automattic/jetmon/gen/jetmon/check/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -170,7 +172,19 @@ type ListOutagesRequest struct {
 	// Only outages of this site; 0 means all.
 	SiteId int64 `protobuf:"varint,3,opt,name=site_id,json=siteId,proto3" json:"site_id,omitempty"`
 	// Only outages that are not over.
-	Open          bool `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	Open bool `protobuf:"varint,4,opt,name=open,proto3" json:"open,omitempty"`
+	// Only outages that a failure of this class opened; unspecified means all.
+	Failure v1.FailureKind `protobuf:"varint,5,opt,name=failure,proto3,enum=jetmon.check.v1.FailureKind" json:"failure,omitempty"`
+	// Only outages of this blog; 0 means all. An outage belongs to the blog that the site had when
+	// it went down.
+	BlogId int64 `protobuf:"varint,6,opt,name=blog_id,json=blogId,proto3" json:"blog_id,omitempty"`
+	// Only outages of URLs on this host, as in ListSitesRequest; empty means all.
+	Host string `protobuf:"bytes,7,opt,name=host,proto3" json:"host,omitempty"`
+	// Only outages of sites that have this tag now; empty means all.
+	Tag string `protobuf:"bytes,8,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Only outages that have lasted for this long at least, pauses and maintenance included; absent
+	// means all.
+	MinDuration   *durationpb.Duration `protobuf:"bytes,9,opt,name=min_duration,json=minDuration,proto3" json:"min_duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -231,6 +245,41 @@ func (x *ListOutagesRequest) GetOpen() bool {
 		return x.Open
 	}
 	return false
+}
+
+func (x *ListOutagesRequest) GetFailure() v1.FailureKind {
+	if x != nil {
+		return x.Failure
+	}
+	return v1.FailureKind(0)
+}
+
+func (x *ListOutagesRequest) GetBlogId() int64 {
+	if x != nil {
+		return x.BlogId
+	}
+	return 0
+}
+
+func (x *ListOutagesRequest) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *ListOutagesRequest) GetTag() string {
+	if x != nil {
+		return x.Tag
+	}
+	return ""
+}
+
+func (x *ListOutagesRequest) GetMinDuration() *durationpb.Duration {
+	if x != nil {
+		return x.MinDuration
+	}
+	return nil
 }
 
 // ListOutagesResponse is a page of outages.
@@ -384,7 +433,7 @@ var File_jetmon_monitor_v1_outage_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_outage_service_proto_rawDesc = "" +
 	"\n" +
-	"&jetmon/monitor/v1/outage_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"}\n" +
+	"&jetmon/monitor/v1/outage_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"}\n" +
 	"\x13ReplayOutageRequest\x12$\n" +
 	"\toutage_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\boutageId\x12\x1c\n" +
 	"\x04need\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\x04need\x12\"\n" +
@@ -394,14 +443,19 @@ const file_jetmon_monitor_v1_outage_service_proto_rawDesc = "" +
 	"\x10replayed_verdict\x18\x02 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\x0freplayedVerdict\x12<\n" +
 	"\n" +
 	"other_rule\x18\x03 \x01(\v2\x1d.jetmon.monitor.v1.QuorumRuleR\totherRule\x12?\n" +
-	"\rother_verdict\x18\x04 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\fotherVerdict\"\x9b\x01\n" +
+	"\rother_verdict\x18\x04 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\fotherVerdict\"\x80\x03\n" +
 	"\x12ListOutagesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\x12 \n" +
 	"\asite_id\x18\x03 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06siteId\x12\x12\n" +
-	"\x04open\x18\x04 \x01(\bR\x04open\"r\n" +
+	"\x04open\x18\x04 \x01(\bR\x04open\x12@\n" +
+	"\afailure\x18\x05 \x01(\x0e2\x1c.jetmon.check.v1.FailureKindB\b\xbaH\x05\x82\x01\x02\x10\x01R\afailure\x12 \n" +
+	"\ablog_id\x18\x06 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12\x1c\n" +
+	"\x04host\x18\a \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x04host\x12\x19\n" +
+	"\x03tag\x18\b \x01(\tB\a\xbaH\x04r\x02\x18 R\x03tag\x12F\n" +
+	"\fmin_duration\x18\t \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\vminDuration\"r\n" +
 	"\x13ListOutagesResponse\x123\n" +
 	"\aoutages\x18\x01 \x03(\v2\x19.jetmon.monitor.v1.OutageR\aoutages\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"8\n" +
@@ -438,26 +492,30 @@ var file_jetmon_monitor_v1_outage_service_proto_goTypes = []any{
 	(*Ballot)(nil),               // 6: jetmon.monitor.v1.Ballot
 	(Verdict)(0),                 // 7: jetmon.monitor.v1.Verdict
 	(*QuorumRule)(nil),           // 8: jetmon.monitor.v1.QuorumRule
-	(*Outage)(nil),               // 9: jetmon.monitor.v1.Outage
+	(v1.FailureKind)(0),          // 9: jetmon.check.v1.FailureKind
+	(*durationpb.Duration)(nil),  // 10: google.protobuf.Duration
+	(*Outage)(nil),               // 11: jetmon.monitor.v1.Outage
 }
 var file_jetmon_monitor_v1_outage_service_proto_depIdxs = []int32{
-	6, // 0: jetmon.monitor.v1.ReplayOutageResponse.ballot:type_name -> jetmon.monitor.v1.Ballot
-	7, // 1: jetmon.monitor.v1.ReplayOutageResponse.replayed_verdict:type_name -> jetmon.monitor.v1.Verdict
-	8, // 2: jetmon.monitor.v1.ReplayOutageResponse.other_rule:type_name -> jetmon.monitor.v1.QuorumRule
-	7, // 3: jetmon.monitor.v1.ReplayOutageResponse.other_verdict:type_name -> jetmon.monitor.v1.Verdict
-	9, // 4: jetmon.monitor.v1.ListOutagesResponse.outages:type_name -> jetmon.monitor.v1.Outage
-	9, // 5: jetmon.monitor.v1.GetOutageResponse.outage:type_name -> jetmon.monitor.v1.Outage
-	2, // 6: jetmon.monitor.v1.OutageService.ListOutages:input_type -> jetmon.monitor.v1.ListOutagesRequest
-	4, // 7: jetmon.monitor.v1.OutageService.GetOutage:input_type -> jetmon.monitor.v1.GetOutageRequest
-	0, // 8: jetmon.monitor.v1.OutageService.ReplayOutage:input_type -> jetmon.monitor.v1.ReplayOutageRequest
-	3, // 9: jetmon.monitor.v1.OutageService.ListOutages:output_type -> jetmon.monitor.v1.ListOutagesResponse
-	5, // 10: jetmon.monitor.v1.OutageService.GetOutage:output_type -> jetmon.monitor.v1.GetOutageResponse
-	1, // 11: jetmon.monitor.v1.OutageService.ReplayOutage:output_type -> jetmon.monitor.v1.ReplayOutageResponse
-	9, // [9:12] is the sub-list for method output_type
-	6, // [6:9] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	6,  // 0: jetmon.monitor.v1.ReplayOutageResponse.ballot:type_name -> jetmon.monitor.v1.Ballot
+	7,  // 1: jetmon.monitor.v1.ReplayOutageResponse.replayed_verdict:type_name -> jetmon.monitor.v1.Verdict
+	8,  // 2: jetmon.monitor.v1.ReplayOutageResponse.other_rule:type_name -> jetmon.monitor.v1.QuorumRule
+	7,  // 3: jetmon.monitor.v1.ReplayOutageResponse.other_verdict:type_name -> jetmon.monitor.v1.Verdict
+	9,  // 4: jetmon.monitor.v1.ListOutagesRequest.failure:type_name -> jetmon.check.v1.FailureKind
+	10, // 5: jetmon.monitor.v1.ListOutagesRequest.min_duration:type_name -> google.protobuf.Duration
+	11, // 6: jetmon.monitor.v1.ListOutagesResponse.outages:type_name -> jetmon.monitor.v1.Outage
+	11, // 7: jetmon.monitor.v1.GetOutageResponse.outage:type_name -> jetmon.monitor.v1.Outage
+	2,  // 8: jetmon.monitor.v1.OutageService.ListOutages:input_type -> jetmon.monitor.v1.ListOutagesRequest
+	4,  // 9: jetmon.monitor.v1.OutageService.GetOutage:input_type -> jetmon.monitor.v1.GetOutageRequest
+	0,  // 10: jetmon.monitor.v1.OutageService.ReplayOutage:input_type -> jetmon.monitor.v1.ReplayOutageRequest
+	3,  // 11: jetmon.monitor.v1.OutageService.ListOutages:output_type -> jetmon.monitor.v1.ListOutagesResponse
+	5,  // 12: jetmon.monitor.v1.OutageService.GetOutage:output_type -> jetmon.monitor.v1.GetOutageResponse
+	1,  // 13: jetmon.monitor.v1.OutageService.ReplayOutage:output_type -> jetmon.monitor.v1.ReplayOutageResponse
+	11, // [11:14] is the sub-list for method output_type
+	8,  // [8:11] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_outage_service_proto_init() }

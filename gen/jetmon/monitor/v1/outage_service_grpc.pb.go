@@ -30,7 +30,8 @@ const (
 //
 // OutageService reads the history of outages. Callers and errors as SiteService.
 type OutageServiceClient interface {
-	// ListOutages pages through outages, the newest first. Idempotent.
+	// ListOutages pages through outages, the newest first. With a filter a page may be shorter than
+	// asked for, even empty, before the last one: a call looks at 5000 outages at most. Idempotent.
 	ListOutages(ctx context.Context, in *ListOutagesRequest, opts ...grpc.CallOption) (*ListOutagesResponse, error)
 	// GetOutage reads one outage with its votes. Idempotent.
 	GetOutage(ctx context.Context, in *GetOutageRequest, opts ...grpc.CallOption) (*GetOutageResponse, error)
@@ -84,7 +85,8 @@ func (c *outageServiceClient) ReplayOutage(ctx context.Context, in *ReplayOutage
 //
 // OutageService reads the history of outages. Callers and errors as SiteService.
 type OutageServiceServer interface {
-	// ListOutages pages through outages, the newest first. Idempotent.
+	// ListOutages pages through outages, the newest first. With a filter a page may be shorter than
+	// asked for, even empty, before the last one: a call looks at 5000 outages at most. Idempotent.
 	ListOutages(context.Context, *ListOutagesRequest) (*ListOutagesResponse, error)
 	// GetOutage reads one outage with its votes. Idempotent.
 	GetOutage(context.Context, *GetOutageRequest) (*GetOutageResponse, error)
