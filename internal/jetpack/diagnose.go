@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/jetpack/block"
 	"github.com/Automattic/jetmon/internal/jetpack/cause"
 	"github.com/Automattic/jetmon/internal/jetpack/mistake"
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
@@ -139,6 +140,8 @@ type run struct {
 	reached bool
 	// door is the URL at which XML-RPC answers; empty when none does.
 	door string
+	// shut is why xmlrpc.php cannot read calls; nil when it can.
+	shut *block.Verdict
 	// api is the REST API's URL, empty when there is none; claimed is the address that the
 	// site itself claims.
 	api, claimed string

@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/block"
 	"github.com/Automattic/jetmon/internal/jetpack/cause"
 	"github.com/Automattic/jetmon/internal/jetpack/xmlrpc"
+	"github.com/Automattic/jetmon/internal/page"
 )
 
 // The steps of section 2.
@@ -101,12 +102,31 @@ func (o reply) seen() string {
 	if to := o.Header.Get("Location"); to != "" {
 		parts = append(parts, "Location: "+withoutQuery(to))
 	}
-	if text := quote(string(o.Body[:min(len(o.Body), 500)])); text != "" {
+	if text := quote(excerpt(o.Body)); text != "" {
 		parts = append(parts, fmt.Sprintf("%q", shorten(text)))
 	} else {
 		parts = append(parts, "no content")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// excerpt returns what a page shows, or the beginning of a body that is none.
+func excerpt(body []byte) string {
+	text := string(body[:min(len(body), 500)])
+	if !strings.HasPrefix(strings.TrimSpace(text), "<") || strings.HasPrefix(strings.TrimSpace(text), "<?") {
+		return text
+	}
+	o := page.OutlineOf(body[:min(len(body), 16<<10)])
+	switch shown := o.Text; {
+	case o.Title == "" && shown == "":
+		return text
+	case o.Title == "" || strings.HasPrefix(shown, o.Title):
+		return shown
+	case shown == "":
+		return o.Title
+	default:
+		return o.Title + ": " + shown
+	}
 }
 
 // maxExcerpt is how much of a page the evidence shows.
@@ -150,19 +170,38 @@ func (r *run) judgeGet(got reply, err error, post outcome) {
 // explained returns what the home page says instead of a verdict that only guesses: in
 // maintenance, or without a database, xmlrpc.php ends without a word.
 func (r *run) explained(v block.Verdict) block.Verdict {
-	if v.Kind == r.front.Kind || r.front.Kind.IsWhole() && isMute(v.Kind) {
+	whole := r.whole()
+	switch {
+	case whole.Kind != "" && (v.Kind == whole.Kind || isMute(v.Kind)):
+		return whole
+	case v.Kind == r.front.Kind && v.Name == r.front.Name:
 		return r.front.Verdict
-	}
-	if v.Kind == block.Missing && r.front.seen && r.front.Kind == block.Open && r.about.path == "" && !r.front.isWordPress() {
+	case v.Kind == block.Missing && r.front.seen && r.front.Kind == block.Open && r.about.path == "" && !r.front.isWordPress():
 		v.Cause = noWordPress
 	}
 	return v
 }
 
+// whole returns the fault of the whole site that its home page tells, or the REST API where
+// the home page comes from a cache; the kind is empty when there is none.
+func (r *run) whole() block.Verdict {
+	if r.front.Kind.IsWhole() {
+		return r.front.Verdict
+	}
+	if first := r.about.first; first.Status >= http.StatusInternalServerError && first.failure == "" {
+		switch v := block.OfPage(first.Answer); v.Kind {
+		case block.Maintenance, block.DatabaseAway, block.FatalError, block.PHPFatal:
+			v.Weight = cause.Whole
+			return v
+		}
+	}
+	return block.Verdict{}
+}
+
 // isMute reports whether a kind of answer says nothing about its reason.
 func isMute(k block.Kind) bool {
 	switch k {
-	case block.EmptyAnswer, block.ServerError, block.HTMLAnswer, block.Strange, block.Missing, block.Overloaded, block.JunkAnswer, block.Listing:
+	case block.EmptyAnswer, block.ServerError, block.PHPDied, block.HTMLAnswer, block.Strange, block.Missing, block.Overloaded, block.JunkAnswer, block.Listing:
 		return true
 	}
 	return false
@@ -190,6 +229,7 @@ func (r *run) judgePost(ctx context.Context, post outcome, err error) {
 		r.show(checkPost, Warn, post.Cause, seen)
 	case block.CallUnread:
 		c, more := r.unread(ctx, post.Cause)
+		r.shut = &block.Verdict{Kind: post.Kind, Cause: c}
 		r.show(checkPost, Fail, c, seen+more)
 	case block.OutputBefore, block.OutputAfter:
 		r.show(checkPost, Fail, post.Cause, seen+around(post.Body))
@@ -269,65 +309,10 @@ func (r *run) tryDetour(ctx context.Context) {
 		r.skip(checkDetour, "closed ("+string(got.Kind)+"), and not needed")
 	case got.Kind == block.HTMLAnswer || got.Kind == block.Missing:
 		r.show(checkDetour, Fail, closedDetour, "POST "+detour+": "+got.seen())
+	case r.shut != nil && r.shut.Kind == got.Kind:
+		r.show(checkDetour, Fail, r.shut.Cause, "POST "+detour+": "+got.seen())
 	default:
 		r.show(checkDetour, Fail, r.explained(got.Verdict).Cause, "POST "+detour+": "+got.seen())
-	}
-}
-
-// judgeREST adds the finding about the REST API, which locate looked for. Post is what a call
-// of xmlrpc.php showed.
-func (r *run) judgeREST(post block.Verdict) {
-	about := r.about
-	switch code, message := restCode(about.first); {
-	case about.before+about.after != "":
-		c := noisyREST
-		if post.Kind == block.ByteOrderMark || post.Kind == block.OutputBefore || post.Kind == block.OutputAfter {
-			c = post.Cause // the same text
-		}
-		r.show(checkREST, Warn, c, fmt.Sprintf("GET wp-json: around the JSON: %q", shorten(quote(about.before+" ... "+about.after))))
-	case about.path != "":
-		r.judgeIndex(about)
-	case about.why != "":
-		r.skip(checkREST, about.why)
-	case code != "":
-		// A signed call may be let through.
-		r.api, r.hasREST = r.at(indexPath), true
-		c := closedREST
-		c.Means += whoCloses(code)
-		r.show(checkREST, Warn, c, fmt.Sprintf("GET wp-json: %d %s: %s", about.first.Status, code, quote(message)))
-	default:
-		r.noREST(about.first)
-	}
-}
-
-// noREST says why there is no REST API.
-func (r *run) noREST(got reply) {
-	v := block.Of(got.failure)
-	if got.failure == "" {
-		v = block.OfGet(got.Answer)
-	}
-	c := r.explained(v).Cause
-	if v.Kind == block.Open || isMute(v.Kind) && !r.front.Kind.IsWhole() || v.Kind == block.Redirected || v.Kind == block.MethodFilter {
-		c = missingREST
-	}
-	if c.Weight == cause.Blocking {
-		c.Weight = cause.Partial
-	}
-	r.show(checkREST, Warn, c, "GET wp-json: "+got.seen())
-}
-
-func (r *run) judgeIndex(about index) {
-	seen := fmt.Sprintf("%s: home %s, %d namespaces", about.path, quote(about.Home), len(about.Namespaces))
-	home, err := url.Parse(about.Home)
-	switch {
-	case err == nil && about.Home != "" && !sameSite(home, r.home):
-		c := otherHome
-		c.Means = fmt.Sprintf("The site believes that it is at %s, but it was reached at %s.", quote(about.Home), r.home)
-		r.show(checkREST, Warn, c, seen)
-	case about.path == plainIndexPath && !r.front.plainPermalinks() && r.front.seen:
-		r.show(checkREST, Warn, lostRewrites, seen+"; "+indexPath+": "+about.first.seen())
-	default:
-		r.pass(checkREST, seen)
 	}
 }
 

@@ -57,7 +57,7 @@ type Finding struct {
 	// Check names the step, as "xmlrpc_post"; it is stable, for programs.
 	Check   string
 	Verdict Verdict
-	// Cause names what is wrong, as "firewall"; it is stable, and empty when nothing is.
+	// Cause names what is wrong, as "firewall_sucuri"; it is stable, and empty when nothing is.
 	// Findings with the same cause are explained by one fault. Weight and Sure are the
 	// cause's.
 	Cause  string

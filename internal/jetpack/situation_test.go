@@ -2,12 +2,14 @@ package jetpack_test
 
 import (
 	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
 	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
 )
 
@@ -45,7 +47,7 @@ func blocked() map[fakejetpack.Obstacle][2]string {
 		fakejetpack.Overloaded:          same("overloaded"),
 		fakejetpack.BadGateway:          same("php_down"),
 		fakejetpack.GatewayTimeout:      same("php_slow"),
-		fakejetpack.FatalError:          same("server_error"),
+		fakejetpack.FatalError:          same("php_died"),
 		fakejetpack.EmptyPage:           same("empty_answer"),
 		fakejetpack.HTMLPage:            same("html_answer"),
 		fakejetpack.JSONAnswer:          same("json_answer"),
@@ -142,21 +144,22 @@ func TestAWholeSiteBehindABlockIsTold(t *testing.T) {
 	maps.DeleteFunc(want, func(_ fakejetpack.Obstacle, post string) bool { return post == "" })
 	want[fakejetpack.BodyDropped] = "body_dropped"
 	want[fakejetpack.RedirectToWWW] = "redirect_bad_location"
-	// A site whose every page is a listing, a page or JSON is no WordPress there.
-	for obstacle, cause := range want {
+	for obstacle, name := range want {
 		t.Run(string(obstacle), func(t *testing.T) {
 			t.Parallel()
 			o := connected()
 			o.Obstacle, o.Everywhere = obstacle, true
 			r := diagnose(t, newWorld(t, fakejetpack.New(o)), patience(obstacle))
-			if len(r.Causes) == 0 || r.Causes[0].Name != cause || r.Worst() == jetpack.Pass {
-				t.Errorf("want %s, causes %+v:\n%s", cause, r.Causes, table(r))
+			if len(r.Causes) == 0 || r.Causes[0].Name != name || r.Worst() == jetpack.Pass {
+				t.Errorf("want %s, causes %+v:\n%s", name, r.Causes, table(r))
 			}
 			if strings.Contains(r.Conclusion, "Nothing") {
 				t.Errorf("%s", r.Conclusion)
 			}
-			if sent := len(r.Findings); sent < 20 {
-				t.Errorf("%d findings", sent)
+			for _, c := range r.Causes[min(1, len(r.Causes)):] {
+				if c.Verdict == jetpack.Fail && c.Weight < cause.Partial && obstacle != fakejetpack.RedirectToWWW {
+					t.Errorf("one fault is told as several, as %s:\n%s", c.Name, table(r))
+				}
 			}
 		})
 	}
@@ -229,6 +232,30 @@ func TestAHealthySiteOfEachLayoutGivesNoWarning(t *testing.T) {
 					t.Errorf("%s:\n%s", r.URL, table(r))
 				}
 			})
+		}
+	}
+}
+
+func TestAPageFromACacheDoesNotHideTheStateOfWordPress(t *testing.T) {
+	t.Parallel()
+	for state, name := range map[fakejetpack.State]string{
+		fakejetpack.Maintenance: "maintenance", fakejetpack.DatabaseAway: "database_away", fakejetpack.Broken: "fatal_error",
+	} {
+		o := connected()
+		o.State = state
+		site := fakejetpack.New(o)
+		w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/" && r.Method != http.MethodPost && r.URL.RawQuery == "" {
+				_, _ = w.Write([]byte("<!DOCTYPE html><html><head><title>A site</title></head><body><h1>From the cache</h1></body></html>"))
+				return
+			}
+			site.ServeHTTP(w, r)
+		}))
+		r := diagnose(t, w, nil)
+		expect(t, r, "head_and_get", jetpack.Pass, "")
+		expect(t, r, "xmlrpc_post", jetpack.Fail, name)
+		if len(r.Causes) != 1 || r.Causes[0].Name != name {
+			t.Errorf("%s: causes %+v:\n%s", state, r.Causes, table(r))
 		}
 	}
 }

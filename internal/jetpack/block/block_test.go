@@ -66,6 +66,8 @@ func TestAnswersToGETAndPOSTAreNamed(t *testing.T) {
 		{"503 of an update in XML", 503, map[string]string{"Content-Type": "text/xml"}, `<?xml version="1.0"?><error><code>wp_die</code><title><![CDATA[Maintenance]]></title><message><![CDATA[Briefly unavailable for scheduled maintenance. Check back in a minute.]]></message><data><status>503</status></data></error>`, "maintenance", "maintenance", ""},
 		{"500 without a database", 500, nil, "<h1>Error establishing a database connection</h1>", "database_away", "database_away", ""},
 		{"502 behind Cloudflare", 502, map[string]string{"Server": "cloudflare"}, "", "php_down", "php_down", ""},
+		{"500 and nothing", 500, nil, "", "php_died", "php_died", ""},
+		{"500 of a server", 500, nil, "Internal Server Error", "server_error", "server_error", ""},
 		{"504", 504, nil, "", "php_slow", "php_slow", ""},
 		{"508", 508, nil, "<title>Resource Limit Is Reached</title>", "resource_limit", "resource_limit", ""},
 		{"418", 418, nil, "", "strange_answer", "strange_answer", ""},

@@ -33,7 +33,8 @@ const (
 	// TooLarge is 413, HeaderTooLarge 414 or 431.
 	TooLarge       Kind = "body_refused"
 	HeaderTooLarge Kind = "address_too_long"
-	// The failures of servers: 500, 502, 504 and any other 5xx.
+	// The failures of servers: 500 with nothing in it, 502, 504 and any other 5xx.
+	PHPDied     Kind = "php_died"
 	ServerError Kind = "server_error"
 	PHPDown     Kind = "php_down"
 	PHPSlow     Kind = "php_slow"

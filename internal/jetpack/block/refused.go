@@ -75,6 +75,9 @@ func byStatus(a Answer, p product) Verdict {
 		// Hosts use 508 and 509 for accounts over their limits.
 		return verdict(ResourceLimit)
 	}
+	if a.Status == http.StatusInternalServerError && len(trim(a.Body)) == 0 {
+		return verdict(PHPDied)
+	}
 	if a.Status >= 500 {
 		return verdict(ServerError)
 	}

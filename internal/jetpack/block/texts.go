@@ -78,6 +78,11 @@ var causes = map[Kind]cause.Cause{
 		Owner: "Look at Tools > Site Health, and ask the host for the error log at the time of a call.",
 		Host:  "Look for the reason in the logs of web server and PHP: jetmon diagnose logs reads them.",
 	},
+	PHPDied: {
+		Means: "PHP ends with a fatal error and shows nothing (status 500, and nothing in the answer).",
+		Owner: "Undo the latest change to a plugin, above all one that has to do with XML-RPC; WP_DEBUG_LOG in wp-config.php writes down which file it is.",
+		Host:  "Look for \"PHP Fatal error\" or \"Allowed memory size\" in PHP's error log at the time of a call: the line names the file.",
+	},
 	PHPDown: {
 		Means: "The web server gets no answer from what is behind it (502): PHP does not run, or dies.",
 		Owner: "Ask the host to look at PHP: the web server runs, and PHP behind it does not.",

@@ -548,7 +548,7 @@ type Finding struct {
 	Check string `protobuf:"bytes,2,opt,name=check,proto3" json:"check,omitempty"`
 	// How it ended.
 	Verdict FindingVerdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=jetmon.monitor.v1.FindingVerdict" json:"verdict,omitempty"`
-	// What is wrong, in lower_snake_case, as "firewall"; an open set. Empty when nothing is.
+	// What is wrong, in lower_snake_case, as "firewall_sucuri"; an open set. Empty when nothing is.
 	Cause string `protobuf:"bytes,4,opt,name=cause,proto3" json:"cause,omitempty"`
 	// What was seen. Never holds a secret.
 	Evidence string `protobuf:"bytes,5,opt,name=evidence,proto3" json:"evidence,omitempty"`
