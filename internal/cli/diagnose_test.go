@@ -122,7 +122,7 @@ func TestASymptomAndAReportForSupportGoWithADiagnosis(t *testing.T) {
 	if got, err := Diagnose(t.Context(), d, target, show); err != nil || got != jetpack.Fail {
 		t.Fatalf("%q, %v", got, err)
 	}
-	for _, want := range []string{"Explained by: sync_off.", "no    wp_cron: WP-Cron runs"} {
+	for _, want := range []string{"Explained by: sync_off.", "not   wp_cron: WP-Cron runs"} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &text)
 		}

@@ -44,8 +44,8 @@ func TestTheTourOfTheREADME(t *testing.T) {
 	t.Run("four processes", func(t *testing.T) { fourProcesses(t, programs) })
 }
 
-// diagnoses asks why Jetpack cannot connect: here because no name can be resolved, which is the
-// answer that is wanted.
+// diagnoses asks why Jetpack cannot connect: here our own name servers do not answer, which is
+// what is wanted.
 func (s shell) diagnoses() {
 	s.t.Helper()
 	s.files(map[string]string{
@@ -66,7 +66,7 @@ func (s shell) diagnoses() {
 		s.t.Fatal(err)
 	}
 	wanted := map[string]string{
-		"bin/jetmon diagnose https":  "Most likely cause: The site's name cannot be resolved",
+		"bin/jetmon diagnose https":  "Our own name servers do not answer",
 		"bin/jetmon diagnose --from": "2 sites: ",
 		"bin/jetmon diagnose logs":   "/xmlrpc.php?for=jetpack",
 	}

@@ -106,7 +106,7 @@ func TestASymptomStandsBeforeTheCauses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !strings.Contains(b.String(), "\nOn the screen: \"Error updating settings\"\n  It means this.\n  Nothing that was found explains it. Do that.\n\nCause 1") ||
-		!strings.Contains(b.String(), "\nRuled out, and not\n  open  modules: no token\n\nThe cause:") {
+		!strings.Contains(b.String(), "\nOther usual reasons\n  open  modules: no token\n\nThe cause:") {
 		t.Error(&b)
 	}
 }
@@ -164,9 +164,15 @@ func TestManySitesAreSummedUpByCause(t *testing.T) {
 	other := ill()
 	other.Causes = other.Causes[:1]
 	other.Causes[0].Name = "basic_auth"
+	away := ill()
+	away.Findings, away.Causes = away.Findings[3:], []jetpack.Cause{{Cause: cause.Cause{Name: "our_resolver", Weight: cause.Ours}, Verdict: jetpack.Warn}}
+	if text := sum(well, away); !strings.HasPrefix(text, "2 sites: 1 well, 0 with warnings, 0 with failures, 1 unknown for a reason on our side, 1 not diagnosed") {
+		t.Error(text)
+	}
 	for want, text := range map[string]string{
 		"It is not one cause: 2 causes on 2 sites that fail; the most frequent is basic_auth, on 1.": sum(ill(), other),
 		"It is mostly one cause: firewall, on 4 of 5 sites that fail.":                               sum(ill(), other, ill(), ill(), ill()),
+		"Nothing wrong was found on any site that could be judged.":                                  sum(well, away),
 		"Nothing wrong was found on any site.":                                                       sum(well),
 		"No site was diagnosed.":                                                                     sum(),
 		"Only one of the sites is among those that fail: firewall.":                                  sum(well, ill()),

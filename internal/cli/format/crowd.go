@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/Automattic/jetmon/internal/jetpack"
+	"github.com/Automattic/jetmon/internal/jetpack/cause"
 )
 
 // maxExamples is how many sites of a cause are named, and maxExplained how many causes are
@@ -25,6 +26,8 @@ type Crowd struct {
 	// Failing is how many sites have a finding that fails, Warning how many of the others have
 	// one that warns.
 	Failing, Warning int
+	// Unknown is how many sites cannot be judged for a reason on our side.
+	Unknown int
 
 	causes map[string]*crowdCause
 }
@@ -41,10 +44,12 @@ type crowdCause struct {
 // Add adds the diagnosis of a site.
 func (c *Crowd) Add(r *jetpack.Report) {
 	c.Done++
-	switch r.Worst() {
-	case jetpack.Fail:
+	switch worst := r.Worst(); {
+	case len(r.Causes) > 0 && r.Causes[0].Weight <= cause.Ours:
+		c.Unknown++
+	case worst == jetpack.Fail:
 		c.Failing++
-	case jetpack.Warn:
+	case worst == jetpack.Warn:
 		c.Warning++
 	}
 	if c.causes == nil {
@@ -85,7 +90,10 @@ func (c *Crowd) Worst() jetpack.Verdict {
 // do about each, and whether it is one cause.
 func (c *Crowd) Write(w io.Writer, style Style) error {
 	s := sheet{paint: paint(style.Color), width: min(maxWidth, max(minWidth, cmp.Or(style.Width, textWidth)))}
-	text := fmt.Sprintf("%s: %d well, %d with warnings, %d with failures", Count(c.Done, "site"), c.Done-c.Failing-c.Warning, c.Warning, c.Failing)
+	text := fmt.Sprintf("%s: %d well, %d with warnings, %d with failures", Count(c.Done, "site"), c.Done-c.Failing-c.Warning-c.Unknown, c.Warning, c.Failing)
+	if c.Unknown > 0 {
+		text += fmt.Sprintf(", %d unknown for a reason on our side", c.Unknown)
+	}
 	if left := c.Sites - c.Done; left > 0 {
 		text += fmt.Sprintf(", %d not diagnosed", left)
 	}
@@ -151,6 +159,8 @@ func (c *Crowd) conclusion(all []*crowdCause) string {
 		return "No site was diagnosed."
 	case len(all) == 0:
 		return "Nothing wrong was found on any site."
+	case c.Failing+c.Warning == 0:
+		return "Nothing wrong was found on any site that could be judged."
 	}
 	first, kinds := all[0], 0
 	for _, k := range all {

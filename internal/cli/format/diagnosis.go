@@ -90,14 +90,14 @@ func (s *sheet) symptom(a *jetpack.Answered) {
 	}
 }
 
-// ruledOut writes which steps say that the usual reasons of a symptom are none here.
+// ruledOut writes which usual reasons of a symptom are none here, and which are open.
 func (s *sheet) ruledOut(a *jetpack.Answered) {
 	if a == nil || len(a.RuledOut)+len(a.Unknown) == 0 {
 		return
 	}
-	fmt.Fprintf(&s.b, "\n%s\n", s.paint("1", "Ruled out, and not"))
+	fmt.Fprintf(&s.b, "\n%s\n", s.paint("1", "Other usual reasons"))
 	for _, line := range a.RuledOut {
-		s.put("  no    ", line)
+		s.put("  not   ", line)
 	}
 	for _, line := range a.Unknown {
 		s.put("  open  ", line)

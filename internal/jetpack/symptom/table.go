@@ -23,9 +23,8 @@ func plans() []Symptom {
 				{"sync_sender", "what the site sends arrives"},
 				{"sync_queue", "the queue is short"},
 				{"wp_cron", "WP-Cron runs"},
-				{"modules", "the site tells which modules are active"},
 			},
-			Else: "Look at the list of modules below: when those of the plan are active, the plan works and only the screen is old. Else turn one on in Jetpack > Settings and read the answer in the browser's network tab.",
+			Else: "The step modules lists what is active, for a user's token: when what the plan has is active, the plan works and only the screen is old. Else turn it on in Jetpack > Settings and read the answer in the browser's network tab.",
 		}, {
 			Name:  "settings_error",
 			Words: []string{"Error updating settings", "Error updating settings. (Error)", "There was an error updating your settings"},
@@ -49,7 +48,6 @@ func plans() []Symptom {
 				{"sync_sender", "what the site sends arrives"},
 				{"sync_queue", "the queue is short"},
 				{"sync_health", "WordPress.com's copy of the site is right"},
-				{"modules", "the site tells which modules are active"},
 			},
 			Else: "Exclude /wp-json/ from every cache (page cache, CDN, object cache), and read the error log around the calls with _cacheBuster: `jetmon diagnose logs`.",
 		},
@@ -68,7 +66,6 @@ func changes() []Symptom {
 				{"signed_by_user", "the site accepts calls that are signed by the user's token"},
 				{"xmlrpc_post", "calls to xmlrpc.php arrive and are answered whole"},
 				{"rest_index", "the REST API answers"},
-				{"modules", "the site tells which modules are active"},
 			},
 			Else: "Compare the sizes and times of Jetpack's calls in the access log with the error log: `jetmon diagnose logs --access access.log --error error.log`.",
 		}, {
