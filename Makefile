@@ -19,7 +19,7 @@ PKG ?= ./...
 # at the versions of tools/npm/package-lock.json.
 NPM := tools/npm/node_modules/.package-lock.json
 
-.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb programs docs-viewer vendor-ui test-cockpit browser
+.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb programs wordpress test-wordpress docs-viewer vendor-ui test-cockpit browser
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -179,6 +179,13 @@ CHAOSFLAGS ?= -chaos.for=10m -murder.for=5m
 chaos: mariadb ## kill, stop and cut off coordinators, checkers and the database at random
 	TESTSOAK=1s go test ./test/scenario -count=1 -v -timeout 25h -run '^(TestWhateverFails|TestEveryoneIsTold)' -args $(CHAOSFLAGS)
 
+# JETPACK_DIR is the directory of a Jetpack plugin, the complete one or another with its
+# connection and sync packages: make test-wordpress JETPACK_DIR=/path/to/jetpack
+test-wordpress: wordpress ## compare the diagnosis and the fake site with a real WordPress and the plugin in JETPACK_DIR
+	@if [ -z "$(JETPACK_DIR)" ]; then echo "JETPACK_DIR must be the directory of a Jetpack plugin" >&2; exit 1; fi
+	go vet -tags wordpress ./test/wordpress
+	JETPACK_DIR="$(abspath $(JETPACK_DIR))" go test -tags wordpress -count=1 -timeout 30m ./test/wordpress $(TESTFLAGS)
+
 clean: ## remove what was built
 	rm -rf bin
 
@@ -188,13 +195,16 @@ mariadb: NEEDED := mariadbd=mariadb-server mariadb-install-db=mariadb-server
 programs: NEEDED := mariadbd=mariadb-server mariadb-install-db=mariadb-server \
 	bash=bash zsh=zsh fish=fish groff=groff-base mandoc=mandoc php=php-cli curl=curl openssl=openssl
 
+wordpress: NEEDED := mariadbd=mariadb-server mariadb-install-db=mariadb-server nginx=nginx php=php-cli faketime=faketime \
+	$(foreach package,wordpress php-fpm php-mysql php-xml php-curl,/usr/share/doc/$(package)=$(package))
+
 browser: NEEDED := chromium=chromium node=nodejs
 
 programs: ## install the programs that the tests run, where it can
-programs mariadb browser:
+programs mariadb wordpress browser:
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=; \
 	for program in $(NEEDED); do \
-		if ! command -v "$${program%=*}" >/dev/null; then missing="$$missing $${program#*=}"; fi; \
+		if ! command -v "$${program%=*}" >/dev/null && [ ! -e "$${program%=*}" ]; then missing="$$missing $${program#*=}"; fi; \
 	done; \
 	missing=$$(printf '%s\n' $$missing | sort -u | tr '\n' ' '); missing=$${missing% }; \
 	if [ -z "$$missing" ]; then exit 0; fi; \

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Obstacle stands between the world and xmlrpc.php; the empty one lets everything through.
@@ -178,12 +179,16 @@ var changes = map[Obstacle]func(*answer, *http.Request){
 
 // before returns the change of a site that prints a text before WordPress sets its header:
 // then all is a page that is good.
+// before prints a text first. Then the headers have gone before WordPress can set its own:
+// the status, the type and the Date are those of PHP and the web server.
 func before(text string) func(*answer, *http.Request) {
 	return func(a *answer, _ *http.Request) {
 		a.body = append([]byte(text), a.body...)
-		if strings.TrimSpace(text) != "" {
-			a.status = http.StatusOK
-			a.header.Set("Content-Type", "text/html; charset=UTF-8")
+		a.status = http.StatusOK
+		a.header.Set("Content-Type", "text/html; charset=UTF-8")
+		a.header.Del("Allow")
+		if made, err := time.Parse(time.RFC1123Z, a.header.Get("Date")); err == nil {
+			a.header.Set("Date", made.UTC().Format(http.TimeFormat))
 		}
 	}
 }

@@ -25,8 +25,11 @@ func (s *Site) rest(w http.ResponseWriter, r *http.Request, path string, body []
 	if !ok {
 		return
 	}
+	if r.Method == http.MethodGet {
+		w.Header().Set("Allow", "GET")
+	}
 	switch {
-	case s.o.RESTClosed != "" && signer == nil:
+	case s.o.RESTClosed != "" && (signer == nil || s.o.RESTForUsers && signer.UserID == 0):
 		restError(w, s.o.RESTStatus, s.o.RESTClosed, "Only logged in users may use the REST API of this site.")
 	case path == "" || path == "/":
 		s.restIndex(w, r)
@@ -71,7 +74,10 @@ func (s *Site) restIndex(w http.ResponseWriter, r *http.Request) {
 	field("gmt_offset", "0")
 	field("timezone_string", "")
 	field("namespaces", names)
-	field("authentication", map[string]any{})
+	field("authentication", []any{})
+	field("site_icon", 0)
+	field("site_icon_url", "")
+	field("site_logo", 0)
 	field("routes", routes())
 	writeJSON(w, http.StatusOK, json.RawMessage("{"+strings.TrimPrefix(out.String(), ",")+"}"))
 }
@@ -101,6 +107,7 @@ func noRoute(w http.ResponseWriter) {
 }
 
 func restError(w http.ResponseWriter, status int, code, message string) {
+	w.Header().Del("Allow")
 	writeJSON(w, status, map[string]any{"code": code, "message": message, "data": map[string]any{"status": status}})
 }
 

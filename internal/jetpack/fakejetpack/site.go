@@ -60,9 +60,11 @@ type Options struct {
 	// ProxyDate makes a Date with our clock, as that of a proxy in front.
 	ProxyDate bool
 	// RESTClosed is the code, and RESTStatus the status, with which a plugin refuses strangers
-	// in the REST API; an empty code refuses nobody.
-	RESTClosed string
-	RESTStatus int
+	// in the REST API; an empty code refuses nobody. RESTForUsers refuses also those who sign by
+	// the blog's token: they are no user who is logged in.
+	RESTClosed   string
+	RESTStatus   int
+	RESTForUsers bool
 	// RESTNotice is a text that PHP prints before the JSON of the REST API, as a notice with
 	// display_errors. WordPress turns that off in XML-RPC.
 	RESTNotice string
@@ -164,11 +166,11 @@ func (s *Site) toXMLRPC(w http.ResponseWriter, r *http.Request, body []byte) {
 func (s *Site) index(w http.ResponseWriter, r *http.Request, body []byte) {
 	query := r.URL.Query()
 	switch {
+	case !query.Has("rest_route") && s.o.State.stopPage(w):
 	case r.Method == http.MethodPost && query.Get("for") == "jetpack" && query.Get("jetpack") == "comms" && !s.o.NoJetpack:
 		s.toXMLRPC(w, r, body)
 	case query.Has("rest_route"):
 		s.rest(w, r, query.Get("rest_route"), body)
-	case s.o.State.stopPage(w):
 	case s.o.Canonical && !s.isHome(r):
 		w.Header().Set("X-Redirect-By", "WordPress")
 		http.Redirect(w, r, strings.TrimSuffix(s.home(r), "/")+r.URL.RequestURI(), http.StatusMovedPermanently)

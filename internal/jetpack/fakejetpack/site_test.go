@@ -93,7 +93,7 @@ func TestEachCallerIsOfferedItsOwnMethods(t *testing.T) {
 		"a stranger for Jetpack":           {connected(), "/xmlrpc.php?for=jetpack", "", "jetpack.remoteAuthorize", "demo.sayHello"},
 		"a stranger by the other door":     {connected(), "/?for=jetpack&jetpack=comms", "", "jetpack.remoteRegister", "jetpack.testConnection"},
 		"the blog":                         {connected(), "/xmlrpc.php?for=jetpack", blogToken, "jetpack.testConnection", "jetpack.testAPIUserCode"},
-		"a user":                           {connected(), "/xmlrpc.php?for=jetpack", userToken, "jetpack.testAPIUserCode", "demo.sayHello"},
+		"a user":                           {connected(), "/xmlrpc.php?for=jetpack", userToken, "jetpack.testAPIUserCode", "jetpack.remoteAuthorize"},
 		"a stranger without an owner":      {siteOnly(), "/xmlrpc.php?for=jetpack", "", "jetpack.verifyRegistration", "demo.sayHello"},
 		"the blog without an owner":        {siteOnly(), "/xmlrpc.php?for=jetpack", blogToken, "jetpack.testConnection", "jetpack.testAPIUserCode"},
 		"anybody where the query is lost":  {seen(fakejetpack.View{QueryLost: true}), "/xmlrpc.php?for=jetpack", blogToken, "demo.sayHello", "jetpack.testConnection"},

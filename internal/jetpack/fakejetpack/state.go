@@ -45,7 +45,7 @@ func (d death) answer(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
 	w.WriteHeader(d.status)
-	_, _ = fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<error>\n    <code>wp_die</code>\n    <title><![CDATA[%s]]></title>\n    <message><![CDATA[%s]]></message>\n    <data>\n        <status>%d</status>\n    </data>\n</error>\n", d.title, d.text, d.status)
+	_, _ = fmt.Fprintf(w, "<error>\n    <code>wp_die</code>\n    <title><![CDATA[%s]]></title>\n    <message><![CDATA[%s]]></message>\n    <data>\n        <status>%d</status>\n    </data>\n</error>\n", d.title, d.text, d.status)
 }
 
 // stop answers a request to anything but xmlrpc.php if the state ends it, and reports

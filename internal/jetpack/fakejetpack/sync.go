@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,7 +66,7 @@ func (s *Site) sync(w http.ResponseWriter, r *http.Request, what string, signer 
 		noRoute(w)
 		return
 	}
-	if signer == nil || signer.UserID != 0 {
+	if signer == nil || slices.Contains(s.o.Visitors, signer.UserID) {
 		restError(w, http.StatusUnauthorized, "invalid_user_permission_sync", "You do not have the correct user permissions to perform this action.")
 		return
 	}

@@ -18,6 +18,12 @@ func system() []string {
 	return []string{"system.multicall", "system.listMethods", "system.getCapabilities"}
 }
 
+// core returns the methods of WordPress itself, which Jetpack hides from its own callers but
+// for those that a user signs for.
+func core() []string {
+	return []string{"demo.sayHello", "demo.addTwoNumbers", "wp.getUsersBlogs", "wp.getPosts", "pingback.ping"}
+}
+
 // methods returns the methods that a caller may use in addition to system's.
 func (s *Site) methods(r *http.Request, id *signature.Identity) []string {
 	forJetpack := s.query(r).Get("for") == "jetpack" && !s.o.NoJetpack
@@ -25,14 +31,14 @@ func (s *Site) methods(r *http.Request, id *signature.Identity) []string {
 	case s.o.Plugin.MethodsRemoved:
 		return nil
 	case !forJetpack:
-		return []string{"demo.sayHello", "demo.addTwoNumbers", "wp.getUsersBlogs", "wp.getPosts", "pingback.ping"}
+		return core()
 	case id != nil:
 		all := []string{
 			"jetpack.verifyAction", "jetpack.idcUrlValidation", "jetpack.unlinkUser", "jetpack.testConnection", "jetpack.getUser",
-			"jetpack.remoteRegister", "jetpack.remoteProvision", "jetpack.remoteConnect",
+			"jetpack.remoteRegister", "jetpack.remoteProvision", "jetpack.remoteConnect", "jetpack.getHeartbeatData", "jetpack.syncObject",
 		}
 		if id.UserID > 0 {
-			all = append(all, "jetpack.testAPIUserCode")
+			all = append(append(all, "jetpack.testAPIUserCode", "jetpack.updateAttachmentParent"), core()...)
 		}
 		return all
 	case s.hasOwner():
@@ -51,7 +57,7 @@ func (s *Site) xmlrpc(w http.ResponseWriter, r *http.Request, body []byte) {
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
-		w.Header().Set("Content-Type", "text/plain")
+		w.Header().Set("Content-Type", "text/plain;charset=UTF-8")
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		_, _ = io.WriteString(w, block.CoreText)
 		return
