@@ -71,7 +71,8 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorv1.
 		Node: s.o.Node, InstanceId: s.o.Instance, StartTime: timestamp(s.o.Started),
 		Sites: sum.Sites, SuspectSites: sum.Suspect, DownSites: sum.Down,
 		QueuedChecks: uint64(sum.Queued), OpenChecks: uint64(sum.Open),
-		Shards: uint32(len(owned)), StaleResults: sum.Counters.Stale, Checks: sum.Counters.Checks,
+		Shards: uint32(len(owned)), StaleResults: sum.Counters.Stale,
+		Checks: sum.Counters.Checks, Failures: sum.Counters.Failures,
 	}
 	keepingUp(c, sum.Coverage)
 	written := s.o.Committer.Status()
