@@ -138,9 +138,10 @@ func refusals() map[string]refused {
 			of("clock"), certain, says("behind")},
 		"a clock behind a proxy, by little": {with(func(o *fakejetpack.Options) { o.Now, o.ProxyDate = late(12*time.Minute), true }),
 			of("clock"), certain, says("ahead")},
-		"a body that is changed": {seen(fakejetpack.View{Body: lines}), of("body_changed"), likely, says("without a body")},
-		"a port and a clock":     {with(func(o *fakejetpack.Options) { o.Now, o.ServerPort = late(20*time.Minute), 8080 }), of("signature_port", "clock"), certain, says("port 8080", "20m")},
-		"a name and a clock":     {with(func(o *fakejetpack.Options) { o.Now, o.View.Host = late(-time.Hour), "www.localhost" }), of("host_differs", "clock"), certain, says("www.localhost", "behind")},
+		"a difference that was learned": {with(func(o *fakejetpack.Options) { o.Plugin.TimeDiff = 30 * time.Minute }), of("clock_learned"), certain, says("time_diff", "ahead")},
+		"a body that is changed":        {seen(fakejetpack.View{Body: lines}), of("body_changed"), likely, says("without a body")},
+		"a port and a clock":            {with(func(o *fakejetpack.Options) { o.Now, o.ServerPort = late(20*time.Minute), 8080 }), of("signature_port", "clock"), certain, says("port 8080", "20m")},
+		"a name and a clock":            {with(func(o *fakejetpack.Options) { o.Now, o.View.Host = late(-time.Hour), "www.localhost" }), of("host_differs", "clock"), certain, says("www.localhost", "behind")},
 		"a name and https": {with(func(o *fakejetpack.Options) {
 			o.View, o.ServerPort = fakejetpack.View{Host: "www.localhost", HTTPS: true}, 443
 		}), of("https_forced", "host_differs"), certain, says("www.localhost", "https")},

@@ -32,7 +32,7 @@ func (r *run) judgeClock() {
 	switch {
 	case r.provenClock != nil:
 		k := *r.provenClock
-		r.show(checkClock, Fail, mistake.WrongClock(r.misled.Ahead), fmt.Sprintf("signed calls are accepted for a clock between %s and %s",
+		r.show(checkClock, Fail, r.clockCause, fmt.Sprintf("signed calls are accepted for a clock between %s and %s",
 			mistake.Difference(k.From), mistake.Difference(k.To)))
 	case !r.hasClock && r.signedNow:
 		r.pass(checkClock, "the site accepts calls that are signed now")

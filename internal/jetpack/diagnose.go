@@ -157,10 +157,11 @@ type run struct {
 	// noSignature is why no signature can be good; nil when it may be.
 	noSignature *cause.Cause
 	// misled is how the site misunderstands calls, as far as an accepted one proves it, and
-	// provenClock what that says of its clock. signedNow is true when it accepts the present
+	// provenClock what that says of its clock, whose cause is clockCause. signedNow is true when it accepts the present
 	// time.
 	misled      mistake.Mistake
 	provenClock *mistake.Clock
+	clockCause  cause.Cause
 	signedNow   bool
 }
 

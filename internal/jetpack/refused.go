@@ -72,7 +72,7 @@ func (r *run) explain(ctx context.Context, t, other *trial) {
 // showMistake adds a finding for each cause. The clock has a finding of its own.
 func (r *run) showMistake(t *trial, m mistake.Mistake, seen string) {
 	for _, c := range m.Causes {
-		if c.Name != checkClock || len(m.Causes) == 1 {
+		if c.Name != r.clockCause.Name || len(m.Causes) == 1 {
 			r.show(t.check, Fail, c, seen)
 		}
 	}
@@ -157,12 +157,17 @@ func (r *run) measure(ctx context.Context, t *trial, m *mistake.Mistake) {
 	}
 	if !byDate {
 		m.Ahead = known.Middle()
+	}
+	why := mistake.WrongClock(m.Ahead)
+	if r.hasClock && r.ownClock && mistake.Accepts(r.clock) {
+		why = mistake.Learned(m.Ahead) // PHP's own clock is right
+	} else {
 		r.clock, r.hasClock = m.Ahead, true
 	}
-	r.provenClock = &known
+	r.provenClock, r.clockCause = &known, why
 	for i, c := range m.Causes {
 		if c.Name == checkClock {
-			m.Causes[i] = mistake.WrongClock(m.Ahead)
+			m.Causes[i] = why
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/Automattic/jetmon/internal/jetpack/signature"
 )
@@ -20,6 +21,8 @@ type Plugin struct {
 	Offline Offline
 	// SafeMode is true while an identity crisis is not resolved.
 	SafeMode bool
+	// TimeDiff is how far Jetpack has learned that WordPress.com's clock is ahead of the site's.
+	TimeDiff time.Duration
 	// NotPublic is true on a site that asks search engines to stay away.
 	NotPublic bool
 	// NoStatus leaves the public route jetpack/v4/connection out.

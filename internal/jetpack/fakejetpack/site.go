@@ -93,7 +93,7 @@ func New(o Options) *Site {
 		o.Queue = syncqueue.New(syncqueue.Options{Name: "sync", Now: o.Now})
 	}
 	return &Site{o: o, verifier: signature.NewVerifier(signature.VerifierOptions{
-		Tokens: o.Tokens, Nonces: signature.NewNonces(maxNonces, o.Now), Now: o.Now, HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort,
+		Tokens: o.Tokens, Nonces: signature.NewNonces(maxNonces, o.Now), Now: o.Now, TimeDiff: o.Plugin.TimeDiff, HTTPPort: o.HTTPPort, HTTPSPort: o.HTTPSPort,
 	})}
 }
 

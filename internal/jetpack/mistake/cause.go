@@ -10,7 +10,7 @@ import (
 // Causes returns every cause of this package, with examples in its texts.
 func Causes() []cause.Cause {
 	return []cause.Cause{
-		WrongClock(time.Hour), port("https", 8080), portInHost(8080), httpsUnknown(), httpsForced(), host("www.example.com", "example.com"),
+		WrongClock(time.Hour), Learned(time.Hour), port("https", 8080), portInHost(8080), httpsUnknown(), httpsForced(), host("www.example.com", "example.com"),
 		slash(), directory("/blog", ""), queryAdded("lang"), OtherToken(), BlogToken(), UserToken(), Body(), Unexplained("the port"),
 	}
 }
@@ -24,6 +24,16 @@ func WrongClock(ahead time.Duration) cause.Cause {
 		Means: "The site's clock is about " + Difference(ahead) + ", so it refuses calls that are signed at the right time: Jetpack accepts 10 minutes old to 5 minutes early.",
 		Owner: "Ask the host to set the clock of the server; nothing in wp-admin can (the time zone of Settings > General is not the clock).",
 		Host:  "Set the server's clock by NTP (timedatectl set-ntp true); in a container or a virtual machine, set the host's.",
+	}
+}
+
+// Learned is the cause when a site's clock is right and it accepts other times nevertheless.
+func Learned(ahead time.Duration) cause.Cause {
+	return cause.Cause{
+		Name: "clock_learned", Sure: cause.Certain,
+		Means: "The server's clock is right, but Jetpack corrects it by a difference that it has learned (time_diff), and so believes that it is " + Difference(ahead) + ".",
+		Owner: "Open Tools > Site Health in wp-admin, which makes Jetpack call WordPress.com: the answer teaches it the difference anew.",
+		Host:  "`wp option pluck jetpack_options time_diff` shows it, in seconds; see that the site reaches WordPress.com, and that no proxy changes the Date of its answers.",
 	}
 }
 

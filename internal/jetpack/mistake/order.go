@@ -40,7 +40,7 @@ func Order(f Facts) []Mistake {
 	}
 	if f.HasClock && f.OwnClock {
 		// The clock is right; only a difference that Jetpack has learned may be wrong.
-		return slices.Concat(all, f.pairs(), f.backends(), hours(1), steps())
+		return slices.Concat(all, f.pairs(), hours(1), steps()[:4], f.backends(), steps()[4:])
 	}
 	return slices.Concat(first, hours(1), steps()[:2], later[:2], f.pairs(), later[2:], f.backends(), steps()[2:])
 }
