@@ -45,6 +45,9 @@ func (r *run) endpoint(ctx context.Context) {
 	}
 	r.judgeGet(got, getErr, post)
 	r.judgePost(ctx, post, postErr)
+	if r.front.Kind == block.Missing && post.Kind == block.Open {
+		r.restate(checkAnswer, homeMissing)
+	}
 	r.listMethods(ctx)
 	r.tryDetour(ctx)
 	r.judgeREST(post.Verdict)
