@@ -28,3 +28,23 @@ func TestAHomePageThatIsMissingSaysNothingOfXMLRPC(t *testing.T) {
 		t.Errorf("the conclusion is about another thing:\n%s", table(r))
 	}
 }
+
+// TestAServerThatHandsOutPHPRefusesPostForThatReason has nginx in front of a directory, with
+// no PHP: GET shows the source, and POST is 405.
+func TestAServerThatHandsOutPHPRefusesPostForThatReason(t *testing.T) {
+	t.Parallel()
+	site := fakejetpack.New(connected())
+	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path != "/xmlrpc.php":
+			site.ServeHTTP(w, r)
+		case r.Method == http.MethodPost:
+			http.Error(w, "<html><h1>405 Not Allowed</h1><center>nginx</center></html>", http.StatusMethodNotAllowed)
+		default:
+			_, _ = w.Write([]byte("<?php\n/**\n * XML-RPC protocol support for WordPress\n */\n"))
+		}
+	}))
+	r := diagnose(t, w, nil)
+	expect(t, r, "xmlrpc_get", jetpack.Fail, "php_not_run")
+	expect(t, r, "xmlrpc_post", jetpack.Fail, "php_not_run")
+}
