@@ -105,7 +105,7 @@ func mistakes() map[string]diagnosis {
 func firstCauses() map[string]string {
 	return map[string]string{
 		"maintenance": "maintenance", "the database is away": "database_away", "the database's password is wrong": "database_away",
-		"a fatal error": "fatal_error", "out of memory": "fatal_error", "a fatal error of calls only": "server_error",
+		"a fatal error": "fatal_error", "out of memory": "fatal_error", "a fatal error of calls only": "php_died",
 		"text before": "output_before_xml", "text before, buffered": "output_before_xml", "byte order mark": "byte_order_mark", "blank lines": "",
 		"text behind": "output_after_xml", "no owner": "user_token_refused", "tokens lost": "connection_lost", "other tokens": "signature_refused",
 		"plugin inactive": "jetpack_absent", "PHP without XML": "xml_module_missing", "XML-RPC off": "", "no methods": "jetpack_methods_removed",
