@@ -120,6 +120,8 @@ var mayCall = map[string]string{
 	"/jetmon.monitor.v1.OutageService/GetOutage":    "outages:read",
 	"/jetmon.monitor.v1.OutageService/ReplayOutage": "outages:read",
 
+	"/jetmon.monitor.v1.OutageService/ListOutageNotices": "outages:read",
+
 	"/jetmon.monitor.v1.FleetService/GetFleet": "fleet:read coordinator",
 
 	"/jetmon.monitor.v1.ChangeService/WatchChanges": "outages:read",

@@ -16,6 +16,7 @@ var routeScopes = map[string]string{
 	"GET /v1/incidents/{incident_id}/members": "fleet:read",
 
 	"GET /v1/outages/{outage_id}:replay":                "outages:read",
+	"GET /v1/outages/{outage_id}/notices":               "outages:read",
 	"GET /v1/sites":                                     "sites:read",
 	"GET /v1/sites/{site_id}":                           "sites:read",
 	"GET /v1/sites:batchGet":                            "sites:read",

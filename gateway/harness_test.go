@@ -263,6 +263,10 @@ func (f *fake) GetOutage(_ context.Context, q *monitorv1.GetOutageRequest) (*mon
 	}}, nil
 }
 
+func (f *fake) ListOutageNotices(context.Context, *monitorv1.ListOutageNoticesRequest) (*monitorv1.ListOutageNoticesResponse, error) {
+	return &monitorv1.ListOutageNoticesResponse{}, nil
+}
+
 func (f *fake) ReplayOutage(context.Context, *monitorv1.ReplayOutageRequest) (*monitorv1.ReplayOutageResponse, error) {
 	return &monitorv1.ReplayOutageResponse{ReplayedVerdict: monitorv1.Verdict_VERDICT_CONFIRMED}, nil
 }

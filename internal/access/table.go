@@ -32,6 +32,8 @@ var rules = map[string]Rule{
 	monitorv1.OutageService_GetOutage_FullMethodName:    {Scope: OutagesRead},
 	monitorv1.OutageService_ReplayOutage_FullMethodName: {Scope: OutagesRead},
 
+	monitorv1.OutageService_ListOutageNotices_FullMethodName: {Scope: OutagesRead},
+
 	monitorv1.AdvisoryService_ListAdvisories_FullMethodName: {Scope: SitesRead},
 
 	// Sites say which of them have badges.

@@ -61,6 +61,8 @@ func siteExamples() map[string]Example {
 		"GetOutage":    {Values: [][2]string{{"outage_id", "1"}}},
 		"ReplayOutage": {Values: [][2]string{{"outage_id", "1"}}},
 
+		"ListOutageNotices": {Values: [][2]string{{"outage_id", "1"}, {"page_size", "100"}}},
+
 		"WatchChanges": {Values: [][2]string{{"from_start", "true"}, {"heartbeat", "5s"}}},
 		"GetFleet":     {},
 

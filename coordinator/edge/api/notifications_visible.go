@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/delivery"
+	"github.com/Automattic/jetmon/coordinator/rules/subscription"
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -25,6 +26,9 @@ func (v visible) mine(ctx context.Context, q *store.DeliveryQuery) (bool, error)
 	}
 	asked := q.Subscriptions
 	q.Subscriptions, q.Blogs = []int64{}, c.Blogs
+	if q.OutageID != 0 { // whose outage it is may know what WordPress.com was told of it
+		q.Subscriptions = append(q.Subscriptions, subscription.WordPressCom)
+	}
 	for _, s := range all {
 		if asked == nil || slices.Contains(asked, s.ID) {
 			q.Subscriptions = append(q.Subscriptions, s.ID)

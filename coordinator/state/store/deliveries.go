@@ -92,6 +92,8 @@ type DeliveryQuery struct {
 	// Subscriptions, when not nil, are those whose deliveries are selected; at most 1000.
 	Subscriptions []int64
 	SiteID        check.SiteID
+	// OutageID is the outage of SiteID that the events are about.
+	OutageID int64
 	// Blogs, when not empty, are those of which the events tell, as the sites were then; an event
 	// that is kept no more is of none.
 	Blogs []check.BlogID

@@ -9,6 +9,9 @@ import { allows } from './lib/session.js';
 export const routes = [
   { path: '/ui/fleet', title: 'Fleet', nav: 'Fleet', key: 'f', scope: 'fleet:read', page: () => import('./pages/fleet.js') },
   { path: '/ui/outages', title: 'Outages', nav: 'Outages', key: 'o', scope: 'outages:read', page: () => import('./pages/outages.js') },
+  { path: '/ui/outages/:id', title: 'Outage', under: 'Outages', scope: 'outages:read', page: () => import('./pages/outage.js') },
+  { path: '/ui/sites', title: 'Sites', nav: 'Sites', key: 's', scope: 'sites:read', page: () => import('./pages/sites.js') },
+  { path: '/ui/sites/:id', title: 'Site', under: 'Sites', scope: 'sites:read', page: () => import('./pages/site.js') },
 ];
 
 /** offered lists the pages of the navigation that a caller may open. */

@@ -8,7 +8,7 @@ import { ago, seconds, span, utc } from '../app/lib/time.js';
 import { alarm, failure, failureKinds, plain, siteState } from '../app/lib/words.js';
 import { allows, isLimited } from '../app/lib/session.js';
 import { find, offered, routes } from '../app/routes.js';
-import { others } from '../app/parts/form.js';
+import { others, refusal } from '../app/parts/form.js';
 import { store } from '../app/lib/store.js';
 
 test('an error of the API has its words, its fields and whether it passes', () => {
@@ -28,6 +28,16 @@ test('an error of the API has its words, its fields and whether it passes', () =
   assert.equal(others(e, ['url']), null);
   assert.equal(others(e, ['tags']), e);
   assert.equal(others(null, []), null);
+});
+
+test('what is refused of an item of a list is said beside the list', () => {
+  const e = { fields: { 'tags[0]': 'is too long', 'tags[1]': 'has a space', 'settings.headers[0].name': 'is no token', tagsx: 'is new' } };
+  assert.equal(refusal(e, 'tags'), 'is too long; has a space');
+  assert.equal(refusal(e, 'settings.headers'), 'is no token');
+  assert.equal(refusal(e, ''), '');
+  assert.equal(refusal(null, 'tags'), '');
+  assert.equal(others({ fields: { 'tags[0]': 'x' } }, ['tags']), null);
+  assert.ok(others(e, ['tags', 'settings']));
 });
 
 test('a wait grows, has chance in it, and obeys the server', () => {

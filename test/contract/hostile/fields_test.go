@@ -72,7 +72,7 @@ func (w *world) goodRequests() map[protoreflect.FullName]proto.Message {
 		&monitorv1.CreateMaintenanceRequest{Maintenance: badMaintenance()}, &monitorv1.UpdateMaintenanceRequest{Maintenance: badMaintenance()},
 		&monitorv1.GetSiteHistoryRequest{SiteId: w.site}, &monitorv1.ExportSiteHistoryRequest{SiteId: w.site}, &monitorv1.GetSiteUptimeRequest{SiteId: w.site},
 		&monitorv1.BatchGetSiteUptimesRequest{SiteIds: []int64{w.site}}, &monitorv1.GetFleetHistoryRequest{},
-		&monitorv1.ListAdvisoriesRequest{}, &monitorv1.GetBadgeRequest{SiteId: 1 << 40, Badge: "status.svg"}, &monitorv1.GetOutageRequest{OutageId: 1}, &monitorv1.ReplayOutageRequest{OutageId: 1},
+		&monitorv1.ListAdvisoriesRequest{}, &monitorv1.GetBadgeRequest{SiteId: 1 << 40, Badge: "status.svg"}, &monitorv1.GetOutageRequest{OutageId: 1}, &monitorv1.ReplayOutageRequest{OutageId: 1}, &monitorv1.ListOutageNoticesRequest{OutageId: 1},
 		&monitorv1.CreateSubscriptionRequest{Subscription: subscription}, &monitorv1.UpdateSubscriptionRequest{Subscription: subscription},
 		&monitorv1.GetSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DeleteSubscriptionRequest{SubscriptionId: 1 << 40},
 		&monitorv1.EnableSubscriptionRequest{SubscriptionId: 1 << 40}, &monitorv1.DisableSubscriptionRequest{SubscriptionId: 1 << 40},

@@ -127,6 +127,7 @@ func restricted(q store.DeliveryQuery) (where string, args []any) {
 		{q.ID != 0, "d.id = ?", q.ID},
 		{q.Key != "", "d.event_key = ?", q.Key},
 		{q.SiteID != 0, "d.lane = ?", q.SiteID},
+		{q.OutageID != 0, "EXISTS (SELECT 1 FROM jetmon_transitions c WHERE c.id = d.transition_id AND c.outage_id = ?)", q.OutageID},
 		{!q.Since.IsZero(), "d.created_ms >= ?", toMillis(q.Since)},
 		{!q.Until.IsZero(), "d.created_ms < ?", toMillis(q.Until)},
 	} {

@@ -42,6 +42,7 @@ func listsDeliveries(t *testing.T, db Database) {
 
 func wantPages(t *testing.T, s store.Store, sites []record.Site, one, two int64) {
 	type query = store.DeliveryQuery
+	outage := get[[]record.Outage](t)(s.ListOutages(t.Context(), store.OutageQuery{SiteID: sites[1].ID, Limit: 1}))[0].ID
 	for name, tt := range map[string]struct {
 		q    query
 		want int
@@ -57,6 +58,8 @@ func wantPages(t *testing.T, s store.Store, sites []record.Site, one, two int64)
 		"a state of one":              {query{States: []delivery.State{delivery.Behind}, Subscriptions: []int64{two}}, 4},
 		"a site":                      {query{SiteID: sites[1].ID}, 6},
 		"a site to one":               {query{SiteID: sites[1].ID, Subscriptions: []int64{one}}, 2},
+		"an outage":                   {query{SiteID: sites[1].ID, OutageID: outage}, 6},
+		"an outage of another site":   {query{SiteID: sites[0].ID, OutageID: outage}, 0},
 		"an event":                    {query{Key: "2-1"}, 3},
 		"an event that does not":      {query{Key: "x"}, 0},
 		"since":                       {query{Since: after(time.Hour)}, 12},

@@ -15,6 +15,9 @@ const sites = {
 /** siteState returns {word, shape, tone} of SITE_STATE_*. */
 export const siteState = (name) => shaped(sites, name, 'SITE_STATE_');
 
+/** siteStates lists [name, words] for a choice. */
+export const siteStates = Object.entries(sites).map(([k, [word]]) => [`SITE_STATE_${k}`, k === 'CONFIRMED_DOWN' ? 'still down' : word]);
+
 const panel = {
   UNTRIED: ['not asked yet', '○', 'quiet'],
   OK: ['well', '●', 'good'],

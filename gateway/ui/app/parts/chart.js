@@ -53,10 +53,19 @@ function options(series, height, width, shade) {
       label: s.label, stroke: colour(s.stroke), fill: s.fill && colour(s.fill), dash: s.dash, width: 1.5,
       spanGaps: false, value: (_, v) => text(s, v),
     }))],
-    axes: [axis, { ...axis, size: 64, values: (_, all) => all.map((v) => text(series[0], v)) }],
+    axes: [{ ...axis, values: (_, all, n, room, step) => all.map((s, i) => tick(s, all[i - 1], step)) }, { ...axis, size: 64, values: (_, all) => all.map((v) => text(series[0], v)) }],
     scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1e-9)] } },
     hooks: { drawClear: [(u) => shadeMarks(u, shade.current)] },
   };
+}
+
+// tick names a point of the axis of time: the clock, with the date below where a day begins.
+function tick(s, before, step) {
+  const at = new Date(s * 1000);
+  const date = at.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
+  if (step >= 86_400) return date;
+  const clock = at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
+  return before === undefined || new Date(before * 1000).toDateString() !== at.toDateString() ? `${clock}\n${date}` : clock;
 }
 
 function shadeMarks(u, marks) {

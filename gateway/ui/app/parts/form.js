@@ -1,5 +1,5 @@
 // Forms: each field has its name, and beside it what the API has refused about it.
-import { html, useId } from '../lib/html.js';
+import { html, useEffect, useId, useRef } from '../lib/html.js';
 
 /**
  * Field is a field with its label. of is a component or "input", "select", "textarea"; error is the
@@ -8,7 +8,7 @@ import { html, useId } from '../lib/html.js';
  */
 export function Field({ label, field = '', hint = '', error = null, as = 'input', children, ...own }) {
   const id = useId();
-  const refused = error?.fields?.[field] ?? '';
+  const refused = refusal(error, field);
   const about = [hint && `${id}-hint`, refused && `${id}-refused`].filter(Boolean).join(' ');
   return html`
     <div class="field">
@@ -19,8 +19,39 @@ export function Field({ label, field = '', hint = '', error = null, as = 'input'
     </div>`;
 }
 
+/**
+ * useFormFocus returns a ref for a form that opens within a page: its first field gets the focus, and after
+ * a refusal the first field that is at fault.
+ */
+export function useFormFocus(error) {
+  const form = useRef(null);
+  useEffect(() => {
+    const field = form.current?.querySelector(error ? '[aria-invalid="true"]' : 'input, select, textarea');
+    field?.focus();
+  }, [error]);
+  return form;
+}
+
+/** useReturn gives the focus to its ref when a form is closed again: the button that opened it. */
+export function useReturn(open) {
+  const button = useRef(null);
+  const was = useRef(open);
+  useEffect(() => {
+    if (was.current && !open) button.current?.focus();
+    was.current = open;
+  }, [open]);
+  return button;
+}
+
+/** refusal returns what an APIError says of a field and of what is in it, as tags and tags[0]. */
+export function refusal(error, field) {
+  return field ? Object.entries(error?.fields ?? {}).filter(([name]) => within(name, field)).map(([, words]) => words).join('; ') : '';
+}
+
+const within = (name, field) => name === field || name.startsWith(`${field}[`) || name.startsWith(`${field}.`);
+
 /** others returns the error when it is about something else than these fields, else null. */
 export function others(error, fields) {
   const named = Object.keys(error?.fields ?? {});
-  return error && !(named.length > 0 && named.every((f) => fields.includes(f))) ? error : null;
+  return error && !(named.length > 0 && named.every((name) => fields.some((f) => within(name, f)))) ? error : null;
 }

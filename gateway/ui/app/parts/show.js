@@ -33,3 +33,7 @@ export const Figure = ({ name, value, note = '', tone = '' }) => html`
 
 /** Figures holds several. */
 export const Figures = ({ label, children }) => html`<dl class="figures" aria-label=${label}>${children}</dl>`;
+
+/** Link is a URL to follow; what is no http or https URL is text, for others wrote it. */
+export const Link = ({ url }) => (/^https?:\/\//i.test(url)
+  ? html`<a href=${url} target="_blank" rel="noopener noreferrer nofollow">${url}</a>` : url || 'no URL');

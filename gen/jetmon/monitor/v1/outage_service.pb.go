@@ -13,6 +13,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -429,11 +430,239 @@ func (x *GetOutageResponse) GetOutage() *Outage {
 	return nil
 }
 
+// OutageNotice is what one recipient was told of an outage, or is to be told.
+type OutageNotice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the notification.
+	NotificationId int64 `protobuf:"varint,1,opt,name=notification_id,json=notificationId,proto3" json:"notification_id,omitempty"`
+	// Who: "WordPress.com", or the name of a subscription.
+	Recipient string `protobuf:"bytes,2,opt,name=recipient,proto3" json:"recipient,omitempty"`
+	// What happened.
+	EventType EventType `protobuf:"varint,3,opt,name=event_type,json=eventType,proto3,enum=jetmon.monitor.v1.EventType" json:"event_type,omitempty"`
+	// How far it is.
+	State NotificationState `protobuf:"varint,4,opt,name=state,proto3,enum=jetmon.monitor.v1.NotificationState" json:"state,omitempty"`
+	// Attempts so far.
+	AttemptCount int32 `protobuf:"varint,5,opt,name=attempt_count,json=attemptCount,proto3" json:"attempt_count,omitempty"`
+	// HTTP status of the newest answer, 0 when there was none.
+	HttpStatus int32 `protobuf:"varint,6,opt,name=http_status,json=httpStatus,proto3" json:"http_status,omitempty"`
+	// When it happened.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When the recipient accepted it, for the first time; absent when it has not.
+	AcceptTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=accept_time,json=acceptTime,proto3" json:"accept_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutageNotice) Reset() {
+	*x = OutageNotice{}
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutageNotice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutageNotice) ProtoMessage() {}
+
+func (x *OutageNotice) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutageNotice.ProtoReflect.Descriptor instead.
+func (*OutageNotice) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *OutageNotice) GetNotificationId() int64 {
+	if x != nil {
+		return x.NotificationId
+	}
+	return 0
+}
+
+func (x *OutageNotice) GetRecipient() string {
+	if x != nil {
+		return x.Recipient
+	}
+	return ""
+}
+
+func (x *OutageNotice) GetEventType() EventType {
+	if x != nil {
+		return x.EventType
+	}
+	return EventType_EVENT_TYPE_UNSPECIFIED
+}
+
+func (x *OutageNotice) GetState() NotificationState {
+	if x != nil {
+		return x.State
+	}
+	return NotificationState_NOTIFICATION_STATE_UNSPECIFIED
+}
+
+func (x *OutageNotice) GetAttemptCount() int32 {
+	if x != nil {
+		return x.AttemptCount
+	}
+	return 0
+}
+
+func (x *OutageNotice) GetHttpStatus() int32 {
+	if x != nil {
+		return x.HttpStatus
+	}
+	return 0
+}
+
+func (x *OutageNotice) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *OutageNotice) GetAcceptTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AcceptTime
+	}
+	return nil
+}
+
+// ListOutageNoticesRequest asks for a page of what was told of an outage.
+type ListOutageNoticesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the outage.
+	OutageId int64 `protobuf:"varint,1,opt,name=outage_id,json=outageId,proto3" json:"outage_id,omitempty"`
+	// Most notices to return, 1..1000; 0 means 100. The page after a full one may be empty.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the page before; empty for the first.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOutageNoticesRequest) Reset() {
+	*x = ListOutageNoticesRequest{}
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOutageNoticesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOutageNoticesRequest) ProtoMessage() {}
+
+func (x *ListOutageNoticesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOutageNoticesRequest.ProtoReflect.Descriptor instead.
+func (*ListOutageNoticesRequest) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListOutageNoticesRequest) GetOutageId() int64 {
+	if x != nil {
+		return x.OutageId
+	}
+	return 0
+}
+
+func (x *ListOutageNoticesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListOutageNoticesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListOutageNoticesResponse is a page of what was told of an outage.
+type ListOutageNoticesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The notices, the newest first.
+	Notices []*OutageNotice `protobuf:"bytes,1,rep,name=notices,proto3" json:"notices,omitempty"`
+	// Token of the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOutageNoticesResponse) Reset() {
+	*x = ListOutageNoticesResponse{}
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOutageNoticesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOutageNoticesResponse) ProtoMessage() {}
+
+func (x *ListOutageNoticesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_outage_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOutageNoticesResponse.ProtoReflect.Descriptor instead.
+func (*ListOutageNoticesResponse) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListOutageNoticesResponse) GetNotices() []*OutageNotice {
+	if x != nil {
+		return x.Notices
+	}
+	return nil
+}
+
+func (x *ListOutageNoticesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_jetmon_monitor_v1_outage_service_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_outage_service_proto_rawDesc = "" +
 	"\n" +
-	"&jetmon/monitor/v1/outage_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"}\n" +
+	"&jetmon/monitor/v1/outage_service.proto\x12\x11jetmon.monitor.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1djetmon/monitor/v1/event.proto\x1a$jetmon/monitor/v1/notification.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"}\n" +
 	"\x13ReplayOutageRequest\x12$\n" +
 	"\toutage_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\boutageId\x12\x1c\n" +
 	"\x04need\x18\x02 \x01(\rB\b\xbaH\x05*\x03\x18\xe8\aR\x04need\x12\"\n" +
@@ -462,11 +691,34 @@ const file_jetmon_monitor_v1_outage_service_proto_rawDesc = "" +
 	"\x10GetOutageRequest\x12$\n" +
 	"\toutage_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\boutageId\"F\n" +
 	"\x11GetOutageResponse\x121\n" +
-	"\x06outage\x18\x01 \x01(\v2\x19.jetmon.monitor.v1.OutageR\x06outage2\x8d\x03\n" +
+	"\x06outage\x18\x01 \x01(\v2\x19.jetmon.monitor.v1.OutageR\x06outage\"\x8e\x03\n" +
+	"\fOutageNotice\x12'\n" +
+	"\x0fnotification_id\x18\x01 \x01(\x03R\x0enotificationId\x12\x1c\n" +
+	"\trecipient\x18\x02 \x01(\tR\trecipient\x12;\n" +
+	"\n" +
+	"event_type\x18\x03 \x01(\x0e2\x1c.jetmon.monitor.v1.EventTypeR\teventType\x12:\n" +
+	"\x05state\x18\x04 \x01(\x0e2$.jetmon.monitor.v1.NotificationStateR\x05state\x12#\n" +
+	"\rattempt_count\x18\x05 \x01(\x05R\fattemptCount\x12\x1f\n" +
+	"\vhttp_status\x18\x06 \x01(\x05R\n" +
+	"httpStatus\x12;\n" +
+	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12;\n" +
+	"\vaccept_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"acceptTime\"\x91\x01\n" +
+	"\x18ListOutageNoticesRequest\x12$\n" +
+	"\toutage_id\x18\x01 \x01(\x03B\a\xbaH\x04\"\x02 \x00R\boutageId\x12'\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\tpageToken\"~\n" +
+	"\x19ListOutageNoticesResponse\x129\n" +
+	"\anotices\x18\x01 \x03(\v2\x1f.jetmon.monitor.v1.OutageNoticeR\anotices\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa7\x04\n" +
 	"\rOutageService\x12q\n" +
 	"\vListOutages\x12%.jetmon.monitor.v1.ListOutagesRequest\x1a&.jetmon.monitor.v1.ListOutagesResponse\"\x13\x82\xd3\xe4\x93\x02\r\x12\v/v1/outages\x12\x7f\n" +
 	"\tGetOutage\x12#.jetmon.monitor.v1.GetOutageRequest\x1a$.jetmon.monitor.v1.GetOutageResponse\"'\x82\xd3\xe4\x93\x02!b\x06outage\x12\x17/v1/outages/{outage_id}\x12\x87\x01\n" +
-	"\fReplayOutage\x12&.jetmon.monitor.v1.ReplayOutageRequest\x1a'.jetmon.monitor.v1.ReplayOutageResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/outages/{outage_id}:replayB\xcf\x01\n" +
+	"\fReplayOutage\x12&.jetmon.monitor.v1.ReplayOutageRequest\x1a'.jetmon.monitor.v1.ReplayOutageResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/outages/{outage_id}:replay\x12\x97\x01\n" +
+	"\x11ListOutageNotices\x12+.jetmon.monitor.v1.ListOutageNoticesRequest\x1a,.jetmon.monitor.v1.ListOutageNoticesResponse\"'\x82\xd3\xe4\x93\x02!\x12\x1f/v1/outages/{outage_id}/noticesB\xcf\x01\n" +
 	"\x15com.jetmon.monitor.v1B\x12OutageServiceProtoP\x01Z<github.com/Automattic/jetmon/gen/jetmon/monitor/v1;monitorv1\xa2\x02\x03JMX\xaa\x02\x11Jetmon.Monitor.V1\xca\x02\x11Jetmon\\Monitor\\V1\xe2\x02\x1dJetmon\\Monitor\\V1\\GPBMetadata\xea\x02\x13Jetmon::Monitor::V1b\x06proto3"
 
 var (
@@ -481,41 +733,54 @@ func file_jetmon_monitor_v1_outage_service_proto_rawDescGZIP() []byte {
 	return file_jetmon_monitor_v1_outage_service_proto_rawDescData
 }
 
-var file_jetmon_monitor_v1_outage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_jetmon_monitor_v1_outage_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_jetmon_monitor_v1_outage_service_proto_goTypes = []any{
-	(*ReplayOutageRequest)(nil),  // 0: jetmon.monitor.v1.ReplayOutageRequest
-	(*ReplayOutageResponse)(nil), // 1: jetmon.monitor.v1.ReplayOutageResponse
-	(*ListOutagesRequest)(nil),   // 2: jetmon.monitor.v1.ListOutagesRequest
-	(*ListOutagesResponse)(nil),  // 3: jetmon.monitor.v1.ListOutagesResponse
-	(*GetOutageRequest)(nil),     // 4: jetmon.monitor.v1.GetOutageRequest
-	(*GetOutageResponse)(nil),    // 5: jetmon.monitor.v1.GetOutageResponse
-	(*Ballot)(nil),               // 6: jetmon.monitor.v1.Ballot
-	(Verdict)(0),                 // 7: jetmon.monitor.v1.Verdict
-	(*QuorumRule)(nil),           // 8: jetmon.monitor.v1.QuorumRule
-	(v1.FailureKind)(0),          // 9: jetmon.check.v1.FailureKind
-	(*durationpb.Duration)(nil),  // 10: google.protobuf.Duration
-	(*Outage)(nil),               // 11: jetmon.monitor.v1.Outage
+	(*ReplayOutageRequest)(nil),       // 0: jetmon.monitor.v1.ReplayOutageRequest
+	(*ReplayOutageResponse)(nil),      // 1: jetmon.monitor.v1.ReplayOutageResponse
+	(*ListOutagesRequest)(nil),        // 2: jetmon.monitor.v1.ListOutagesRequest
+	(*ListOutagesResponse)(nil),       // 3: jetmon.monitor.v1.ListOutagesResponse
+	(*GetOutageRequest)(nil),          // 4: jetmon.monitor.v1.GetOutageRequest
+	(*GetOutageResponse)(nil),         // 5: jetmon.monitor.v1.GetOutageResponse
+	(*OutageNotice)(nil),              // 6: jetmon.monitor.v1.OutageNotice
+	(*ListOutageNoticesRequest)(nil),  // 7: jetmon.monitor.v1.ListOutageNoticesRequest
+	(*ListOutageNoticesResponse)(nil), // 8: jetmon.monitor.v1.ListOutageNoticesResponse
+	(*Ballot)(nil),                    // 9: jetmon.monitor.v1.Ballot
+	(Verdict)(0),                      // 10: jetmon.monitor.v1.Verdict
+	(*QuorumRule)(nil),                // 11: jetmon.monitor.v1.QuorumRule
+	(v1.FailureKind)(0),               // 12: jetmon.check.v1.FailureKind
+	(*durationpb.Duration)(nil),       // 13: google.protobuf.Duration
+	(*Outage)(nil),                    // 14: jetmon.monitor.v1.Outage
+	(EventType)(0),                    // 15: jetmon.monitor.v1.EventType
+	(NotificationState)(0),            // 16: jetmon.monitor.v1.NotificationState
+	(*timestamppb.Timestamp)(nil),     // 17: google.protobuf.Timestamp
 }
 var file_jetmon_monitor_v1_outage_service_proto_depIdxs = []int32{
-	6,  // 0: jetmon.monitor.v1.ReplayOutageResponse.ballot:type_name -> jetmon.monitor.v1.Ballot
-	7,  // 1: jetmon.monitor.v1.ReplayOutageResponse.replayed_verdict:type_name -> jetmon.monitor.v1.Verdict
-	8,  // 2: jetmon.monitor.v1.ReplayOutageResponse.other_rule:type_name -> jetmon.monitor.v1.QuorumRule
-	7,  // 3: jetmon.monitor.v1.ReplayOutageResponse.other_verdict:type_name -> jetmon.monitor.v1.Verdict
-	9,  // 4: jetmon.monitor.v1.ListOutagesRequest.failure:type_name -> jetmon.check.v1.FailureKind
-	10, // 5: jetmon.monitor.v1.ListOutagesRequest.min_duration:type_name -> google.protobuf.Duration
-	11, // 6: jetmon.monitor.v1.ListOutagesResponse.outages:type_name -> jetmon.monitor.v1.Outage
-	11, // 7: jetmon.monitor.v1.GetOutageResponse.outage:type_name -> jetmon.monitor.v1.Outage
-	2,  // 8: jetmon.monitor.v1.OutageService.ListOutages:input_type -> jetmon.monitor.v1.ListOutagesRequest
-	4,  // 9: jetmon.monitor.v1.OutageService.GetOutage:input_type -> jetmon.monitor.v1.GetOutageRequest
-	0,  // 10: jetmon.monitor.v1.OutageService.ReplayOutage:input_type -> jetmon.monitor.v1.ReplayOutageRequest
-	3,  // 11: jetmon.monitor.v1.OutageService.ListOutages:output_type -> jetmon.monitor.v1.ListOutagesResponse
-	5,  // 12: jetmon.monitor.v1.OutageService.GetOutage:output_type -> jetmon.monitor.v1.GetOutageResponse
-	1,  // 13: jetmon.monitor.v1.OutageService.ReplayOutage:output_type -> jetmon.monitor.v1.ReplayOutageResponse
-	11, // [11:14] is the sub-list for method output_type
-	8,  // [8:11] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	9,  // 0: jetmon.monitor.v1.ReplayOutageResponse.ballot:type_name -> jetmon.monitor.v1.Ballot
+	10, // 1: jetmon.monitor.v1.ReplayOutageResponse.replayed_verdict:type_name -> jetmon.monitor.v1.Verdict
+	11, // 2: jetmon.monitor.v1.ReplayOutageResponse.other_rule:type_name -> jetmon.monitor.v1.QuorumRule
+	10, // 3: jetmon.monitor.v1.ReplayOutageResponse.other_verdict:type_name -> jetmon.monitor.v1.Verdict
+	12, // 4: jetmon.monitor.v1.ListOutagesRequest.failure:type_name -> jetmon.check.v1.FailureKind
+	13, // 5: jetmon.monitor.v1.ListOutagesRequest.min_duration:type_name -> google.protobuf.Duration
+	14, // 6: jetmon.monitor.v1.ListOutagesResponse.outages:type_name -> jetmon.monitor.v1.Outage
+	14, // 7: jetmon.monitor.v1.GetOutageResponse.outage:type_name -> jetmon.monitor.v1.Outage
+	15, // 8: jetmon.monitor.v1.OutageNotice.event_type:type_name -> jetmon.monitor.v1.EventType
+	16, // 9: jetmon.monitor.v1.OutageNotice.state:type_name -> jetmon.monitor.v1.NotificationState
+	17, // 10: jetmon.monitor.v1.OutageNotice.create_time:type_name -> google.protobuf.Timestamp
+	17, // 11: jetmon.monitor.v1.OutageNotice.accept_time:type_name -> google.protobuf.Timestamp
+	6,  // 12: jetmon.monitor.v1.ListOutageNoticesResponse.notices:type_name -> jetmon.monitor.v1.OutageNotice
+	2,  // 13: jetmon.monitor.v1.OutageService.ListOutages:input_type -> jetmon.monitor.v1.ListOutagesRequest
+	4,  // 14: jetmon.monitor.v1.OutageService.GetOutage:input_type -> jetmon.monitor.v1.GetOutageRequest
+	0,  // 15: jetmon.monitor.v1.OutageService.ReplayOutage:input_type -> jetmon.monitor.v1.ReplayOutageRequest
+	7,  // 16: jetmon.monitor.v1.OutageService.ListOutageNotices:input_type -> jetmon.monitor.v1.ListOutageNoticesRequest
+	3,  // 17: jetmon.monitor.v1.OutageService.ListOutages:output_type -> jetmon.monitor.v1.ListOutagesResponse
+	5,  // 18: jetmon.monitor.v1.OutageService.GetOutage:output_type -> jetmon.monitor.v1.GetOutageResponse
+	1,  // 19: jetmon.monitor.v1.OutageService.ReplayOutage:output_type -> jetmon.monitor.v1.ReplayOutageResponse
+	8,  // 20: jetmon.monitor.v1.OutageService.ListOutageNotices:output_type -> jetmon.monitor.v1.ListOutageNoticesResponse
+	17, // [17:21] is the sub-list for method output_type
+	13, // [13:17] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_outage_service_proto_init() }
@@ -523,6 +788,8 @@ func file_jetmon_monitor_v1_outage_service_proto_init() {
 	if File_jetmon_monitor_v1_outage_service_proto != nil {
 		return
 	}
+	file_jetmon_monitor_v1_event_proto_init()
+	file_jetmon_monitor_v1_notification_proto_init()
 	file_jetmon_monitor_v1_outage_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -530,7 +797,7 @@ func file_jetmon_monitor_v1_outage_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_outage_service_proto_rawDesc), len(file_jetmon_monitor_v1_outage_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

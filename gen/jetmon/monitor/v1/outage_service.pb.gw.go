@@ -162,6 +162,59 @@ func local_request_OutageService_ReplayOutage_0(ctx context.Context, marshaler r
 	return msg, metadata, err
 }
 
+var filter_OutageService_ListOutageNotices_0 = &utilities.DoubleArray{Encoding: map[string]int{"outage_id": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
+func request_OutageService_ListOutageNotices_0(ctx context.Context, marshaler runtime.Marshaler, client OutageServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListOutageNoticesRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["outage_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "outage_id")
+	}
+	protoReq.OutageId, err = runtime.Int64(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "outage_id", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_OutageService_ListOutageNotices_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ListOutageNotices(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_OutageService_ListOutageNotices_0(ctx context.Context, marshaler runtime.Marshaler, server OutageServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ListOutageNoticesRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["outage_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "outage_id")
+	}
+	protoReq.OutageId, err = runtime.Int64(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "outage_id", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_OutageService_ListOutageNotices_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.ListOutageNotices(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 // RegisterOutageServiceHandlerServer registers the http handlers for service OutageService to "mux".
 // UnaryRPC     :call OutageServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -227,6 +280,26 @@ func RegisterOutageServiceHandlerServer(ctx context.Context, mux *runtime.ServeM
 			return
 		}
 		forward_OutageService_ReplayOutage_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_OutageService_ListOutageNotices_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/jetmon.monitor.v1.OutageService/ListOutageNotices", runtime.WithHTTPPathPattern("/v1/outages/{outage_id}/notices"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_OutageService_ListOutageNotices_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OutageService_ListOutageNotices_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 
 	return nil
@@ -319,6 +392,23 @@ func RegisterOutageServiceHandlerClient(ctx context.Context, mux *runtime.ServeM
 		}
 		forward_OutageService_ReplayOutage_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_OutageService_ListOutageNotices_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/jetmon.monitor.v1.OutageService/ListOutageNotices", runtime.WithHTTPPathPattern("/v1/outages/{outage_id}/notices"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_OutageService_ListOutageNotices_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OutageService_ListOutageNotices_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	return nil
 }
 
@@ -332,13 +422,15 @@ func (m response_OutageService_GetOutage_0) XXX_ResponseBody() interface{} {
 }
 
 var (
-	pattern_OutageService_ListOutages_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "outages"}, ""))
-	pattern_OutageService_GetOutage_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "outages", "outage_id"}, ""))
-	pattern_OutageService_ReplayOutage_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "outages", "outage_id"}, "replay"))
+	pattern_OutageService_ListOutages_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "outages"}, ""))
+	pattern_OutageService_GetOutage_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "outages", "outage_id"}, ""))
+	pattern_OutageService_ReplayOutage_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "outages", "outage_id"}, "replay"))
+	pattern_OutageService_ListOutageNotices_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "outages", "outage_id", "notices"}, ""))
 )
 
 var (
-	forward_OutageService_ListOutages_0  = runtime.ForwardResponseMessage
-	forward_OutageService_GetOutage_0    = runtime.ForwardResponseMessage
-	forward_OutageService_ReplayOutage_0 = runtime.ForwardResponseMessage
+	forward_OutageService_ListOutages_0       = runtime.ForwardResponseMessage
+	forward_OutageService_GetOutage_0         = runtime.ForwardResponseMessage
+	forward_OutageService_ReplayOutage_0      = runtime.ForwardResponseMessage
+	forward_OutageService_ListOutageNotices_0 = runtime.ForwardResponseMessage
 )

@@ -19,9 +19,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OutageService_ListOutages_FullMethodName  = "/jetmon.monitor.v1.OutageService/ListOutages"
-	OutageService_GetOutage_FullMethodName    = "/jetmon.monitor.v1.OutageService/GetOutage"
-	OutageService_ReplayOutage_FullMethodName = "/jetmon.monitor.v1.OutageService/ReplayOutage"
+	OutageService_ListOutages_FullMethodName       = "/jetmon.monitor.v1.OutageService/ListOutages"
+	OutageService_GetOutage_FullMethodName         = "/jetmon.monitor.v1.OutageService/GetOutage"
+	OutageService_ReplayOutage_FullMethodName      = "/jetmon.monitor.v1.OutageService/ReplayOutage"
+	OutageService_ListOutageNotices_FullMethodName = "/jetmon.monitor.v1.OutageService/ListOutageNotices"
 )
 
 // OutageServiceClient is the client API for OutageService service.
@@ -39,6 +40,11 @@ type OutageServiceClient interface {
 	// says what another rule would have said. It changes nothing. Idempotent.
 	// FAILED_PRECONDITION: the outage was opened without a ballot.
 	ReplayOutage(ctx context.Context, in *ReplayOutageRequest, opts ...grpc.CallOption) (*ReplayOutageResponse, error)
+	// ListOutageNotices pages through what others were told of an outage, the newest first: why
+	// somebody got a message, and whether it was accepted. What was accepted is kept for 7 days,
+	// what never was for 30; NotificationService has more of each. A caller that is limited to
+	// blogs gets what WordPress.com and the subscriptions of these blogs were told. Idempotent.
+	ListOutageNotices(ctx context.Context, in *ListOutageNoticesRequest, opts ...grpc.CallOption) (*ListOutageNoticesResponse, error)
 }
 
 type outageServiceClient struct {
@@ -79,6 +85,16 @@ func (c *outageServiceClient) ReplayOutage(ctx context.Context, in *ReplayOutage
 	return out, nil
 }
 
+func (c *outageServiceClient) ListOutageNotices(ctx context.Context, in *ListOutageNoticesRequest, opts ...grpc.CallOption) (*ListOutageNoticesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOutageNoticesResponse)
+	err := c.cc.Invoke(ctx, OutageService_ListOutageNotices_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OutageServiceServer is the server API for OutageService service.
 // All implementations must embed UnimplementedOutageServiceServer
 // for forward compatibility.
@@ -94,6 +110,11 @@ type OutageServiceServer interface {
 	// says what another rule would have said. It changes nothing. Idempotent.
 	// FAILED_PRECONDITION: the outage was opened without a ballot.
 	ReplayOutage(context.Context, *ReplayOutageRequest) (*ReplayOutageResponse, error)
+	// ListOutageNotices pages through what others were told of an outage, the newest first: why
+	// somebody got a message, and whether it was accepted. What was accepted is kept for 7 days,
+	// what never was for 30; NotificationService has more of each. A caller that is limited to
+	// blogs gets what WordPress.com and the subscriptions of these blogs were told. Idempotent.
+	ListOutageNotices(context.Context, *ListOutageNoticesRequest) (*ListOutageNoticesResponse, error)
 	mustEmbedUnimplementedOutageServiceServer()
 }
 
@@ -112,6 +133,9 @@ func (UnimplementedOutageServiceServer) GetOutage(context.Context, *GetOutageReq
 }
 func (UnimplementedOutageServiceServer) ReplayOutage(context.Context, *ReplayOutageRequest) (*ReplayOutageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReplayOutage not implemented")
+}
+func (UnimplementedOutageServiceServer) ListOutageNotices(context.Context, *ListOutageNoticesRequest) (*ListOutageNoticesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOutageNotices not implemented")
 }
 func (UnimplementedOutageServiceServer) mustEmbedUnimplementedOutageServiceServer() {}
 func (UnimplementedOutageServiceServer) testEmbeddedByValue()                       {}
@@ -188,6 +212,24 @@ func _OutageService_ReplayOutage_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OutageService_ListOutageNotices_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOutageNoticesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OutageServiceServer).ListOutageNotices(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OutageService_ListOutageNotices_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OutageServiceServer).ListOutageNotices(ctx, req.(*ListOutageNoticesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OutageService_ServiceDesc is the grpc.ServiceDesc for OutageService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -206,6 +248,10 @@ var OutageService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReplayOutage",
 			Handler:    _OutageService_ReplayOutage_Handler,
+		},
+		{
+			MethodName: "ListOutageNotices",
+			Handler:    _OutageService_ListOutageNotices_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

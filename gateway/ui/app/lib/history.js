@@ -1,0 +1,43 @@
+// Reading histories that have several pages.
+import { useCallback, useEffect, useState } from '../vendor/hooks.js';
+import { get } from './api.js';
+
+/** all reads at most so many pages of a list, and returns what they hold under a name, with the last answer. */
+export async function all(path, { params = {}, name, pages = 4, signal, read = get }) {
+  const items = [];
+  for (let token = '', n = 0; n < pages; n++) {
+    const answer = await read(path, { params: { ...params, page_token: token }, signal });
+    items.push(...(answer[name] ?? []));
+    token = answer.next_page_token;
+    if (!token) return { items, answer, whole: true };
+  }
+  return { items, whole: false };
+}
+
+/**
+ * useAll is all for a component: it reads when key changes, and every so many ms. params(now) are those of a
+ * reading. It returns {data: {items, answer, whole}, error, refresh}; data stays until its successor is there.
+ */
+export function useAll(path, { key, params, name, pages, every = 0 }) {
+  const [state, setState] = useState({});
+  const [turn, setTurn] = useState(0);
+  useEffect(() => {
+    if (path === null) return undefined;
+    const stop = new AbortController();
+    const read = async () => {
+      if (document.hidden) return;
+      try {
+        const data = await all(path, { params: params(Date.now()), name, pages, signal: stop.signal });
+        if (!stop.signal.aborted) setState({ key, data, error: null });
+      } catch (error) {
+        if (!stop.signal.aborted) setState((old) => ({ key, data: old.key === key ? old.data : undefined, error }));
+      }
+    };
+    read();
+    const timer = every ? setInterval(read, every) : 0;
+    document.addEventListener('visibilitychange', read);
+    return () => { stop.abort(); clearInterval(timer); document.removeEventListener('visibilitychange', read); };
+  }, [path, key, every, turn]);
+  const refresh = useCallback(() => setTurn((n) => n + 1), []);
+  return { data: state.data, error: state.error ?? null, stale: state.key !== key, refresh };
+}

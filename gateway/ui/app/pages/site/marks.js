@@ -1,0 +1,65 @@
+// Every check of the last hours, a mark each, by the region of its checker.
+import { html, useState } from '../../lib/html.js';
+import { useAll } from '../../lib/history.js';
+import { millis } from '../../lib/numbers.js';
+import { local, seconds, utc } from '../../lib/time.js';
+import { Empty, Problem, Waiting } from '../../parts/say.js';
+import { Status, Time } from '../../parts/show.js';
+import { Table } from '../../parts/table.js';
+import { counts, rows, turn } from './times.js';
+
+const hours = 6;
+const poll = 60_000; // ms
+
+/** Marks shows them, and as a table. */
+export function Marks({ id }) {
+  const params = (now) => ({ resolution: 'HISTORY_RESOLUTION_RAW', page_size: 1000, start_time: new Date(now - hours * 3_600_000).toISOString() });
+  const { data, error, refresh } = useAll(`/v1/sites/${id}/history`, { key: id, params, name: 'points', pages: 1, every: poll });
+  const [open, setOpen] = useState(false);
+  const points = data?.items ?? [];
+  const known = data?.answer?.known_time;
+  return html`
+    <h2>Every check of the last ${hours} hours</h2>
+    <${Problem} error=${error} retry=${refresh} />
+    <div class="marks-room">
+      ${!data && !error && html`<${Waiting} />`}
+      ${data && points.length === 0 && html`<${Empty} title="No check is known yet"><p>What became of a check is known some minutes after it.</p><//>`}
+      ${points.length > 0 && rows(points).map((r) => html`<${Row} key=${r.region} r=${r} from=${new Date(points[0].start_time).getTime()} to=${new Date(points.at(-1).end_time).getTime()} />`)}
+    </div>
+    ${points.length > 0 && html`<p class="note">From <${Time} at=${points[0].start_time} /> to <${Time} at=${known ?? points.at(-1).end_time} />, until when it is known.
+      ● good ▼ failed ◆ turned away ■ failed in maintenance ○ could not tell.</p>
+      <button type="button" class="small" aria-expanded=${open} onClick=${() => setOpen(!open)}>${open ? 'Hide' : 'Show'} the checks</button>`}
+    ${open && html`<${Table} caption="Checks" rows=${[...points].reverse()} id=${(p) => p.start_time} columns=${columns} />`}`;
+}
+
+const columns = [
+  { name: 'When', cell: (p) => html`<${Time} at=${p.start_time} />` },
+  { name: 'What became of it', cell: (p) => html`<${Status} word=${turn(p.code).word} shape=${turn(p.code).glyph} tone=${turn(p.code).tone} />` },
+  { name: 'Response time', class: 'number', cell: (p) => (p.response_time ? millis(seconds(p.response_time)) : '–') },
+  { name: 'Region', cell: (p) => p.region || '–' },
+];
+
+// Each is drawn around its own origin, so that the width of the window stretches none.
+const paths = {
+  dot: html`<circle cy="10" r="3.5" />`,
+  down: html`<path d="M-6 3h12l-6 13z" />`,
+  diamond: html`<path d="M0 2l6 8l-6 8l-6 -8z" />`,
+  square: html`<rect x="-5" y="5" width="10" height="10" />`,
+  ring: html`<circle class="ring" cy="10" r="3.5" />`,
+  line: html`<path class="ring" d="M-2 10h4" />`,
+};
+
+function Row({ r, from, to }) {
+  const at = (p) => `${(1 + ((new Date(p.start_time).getTime() - from) / Math.max(1, to - from)) * 98).toFixed(2)}%`;
+  const name = r.region || 'no checker, or its region is not known';
+  const bad = (p) => turn(p.code).tone === 'bad';
+  const drawn = [...r.turns.filter((p) => !bad(p)), ...r.turns.filter(bad)]; // what failed lies on top
+  return html`
+    <div class="marks">
+      <span class="marks-name">${name} <small>${counts(r.turns)}</small></span>
+      <svg width="100%" height="20" role="img" aria-label="${name}: ${counts(r.turns)}">
+        ${drawn.map((p) => html`<svg key=${p.start_time} class=${turn(p.code).tone} x=${at(p)} overflow="visible">
+          <title>${local(p.start_time)} (${utc(p.start_time)}): ${turn(p.code).word}</title>${paths[turn(p.code).shape]}</svg>`)}
+      </svg>
+    </div>`;
+}
