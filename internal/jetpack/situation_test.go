@@ -13,9 +13,6 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
 )
 
-// harmless are the obstacles that callers do not notice.
-func harmless() []fakejetpack.Obstacle { return []fakejetpack.Obstacle{fakejetpack.BlankLines} }
-
 // blocked is what each obstacle before xmlrpc.php is called: the causes of GET and POST; ""
 // is pass.
 func blocked() map[fakejetpack.Obstacle][2]string {
