@@ -103,8 +103,8 @@ var (
 		Owner: "Diagnose again; if it stays, look for a firewall or cache that treats user agents differently.", Host: "Compare the two requests in the access log.",
 	}
 	homeMissing = cause.Cause{
-		Name: "home_missing", Weight: cause.Partial, Sure: cause.Certain, Means: "The home page does not exist (404), although WordPress answers calls: visitors see an error, and monitors see the site as down.",
-		Owner: "Choose a page that exists under Settings > Reading, save Settings > Permalinks once, and look for a redirect of the home page.", Host: "Look for a rule that redirects the home page to an address that does not exist.",
+		Name: "home_missing", Weight: cause.Partial, Sure: cause.Certain, Means: "The home page does not exist (404), so monitors see the site as down.",
+		Owner: "Check the address, and Settings > Reading for a home page that was moved to the bin.", Host: "Check the document root of the site, and that index.php gets what is no file.",
 	}
 	movedSite = cause.Cause{
 		Name: "address_redirects", Weight: cause.Minor, Means: "Calls to the given address are lost: it redirects them, a redirected POST becomes a GET, and signed calls are not repeated.",
