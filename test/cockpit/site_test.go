@@ -37,6 +37,12 @@ func TestASiteGoesDownAndItsPageShowsIt(t *testing.T) {
 	p.sees("What happened")
 	p.visit("/ui/sites/" + id)
 	p.sees("What would change this")
+	p.sees("Asked with")
+	if w := p.weigh(); w.Shift > 0.1 {
+		t.Errorf("the page moves while it loads: %+v", w)
+	} else {
+		t.Logf("loading it: %+v", w)
+	}
 	p.audit()
 }
 
