@@ -45,6 +45,7 @@ func clientExamples() map[string][]string {
 		"fleet":                {"jetmon fleet", "jetmon fleet --json", "jetmon fleet history"},
 		"fleet show":           {"jetmon fleet", "jetmon fleet --json"},
 		"fleet history":        {"jetmon fleet history", "jetmon fleet history --since 30d --resolution day"},
+		"top":                  {"jetmon top", "jetmon top --every 1s --context prod", "jetmon top --once"},
 		"tokens":               {"jetmon tokens list"},
 		"tokens create":        {"jetmon tokens create --name dashboard --scope sites:read,outages:read --blog 7,9", "jetmon tokens create --db @jetmon.dsn --name me --scope admin"},
 		"tokens list":          {"jetmon tokens list"},

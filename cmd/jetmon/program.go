@@ -45,6 +45,7 @@ type commands struct {
 	Changes       changesCommand       `cmd:"" help:"Follow what happens to sites, while it happens: watch."`
 	Subscriptions subscriptionsCommand `cmd:"" help:"Manage who is told of which events (list, get, add, edit, enable, disable, test, rotate, delete)."`
 	Fleet         fleetCommand         `cmd:"" help:"Show the monitor itself: coordinators, checkers, verifliers, alarms."`
+	Top           topCommand           `cmd:"" help:"Watch the monitor itself on a terminal: coverage, lateness, alarms, outages, roles."`
 	Context       contextCommand       `cmd:"" help:"Manage the coordinators that you ask: list, use, show, set, delete."`
 	Tokens        tokensCommand        `cmd:"" help:"Manage what proves callers: tokens of the API (create, list, revoke) and of roles (role)."`
 	Diagnose      diagnoseCommand      `cmd:"" help:"Find out why Jetpack and WordPress.com cannot connect to a site."`

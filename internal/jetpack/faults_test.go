@@ -207,3 +207,21 @@ func TestAWholeIndexIsReadWhenTheQueryIsLost(t *testing.T) {
 		t.Errorf("%s", table(r))
 	}
 }
+
+func TestAHomePageThatIsMissingIsNotAMissingFile(t *testing.T) {
+	t.Parallel()
+	site := fakejetpack.New(connected())
+	w := newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && r.Method != http.MethodPost && r.URL.RawQuery == "" {
+			http.NotFound(w, r)
+			return
+		}
+		site.ServeHTTP(w, r)
+	}))
+	r := diagnose(t, w, nil)
+	expect(t, r, "head_and_get", jetpack.Fail, "home_missing")
+	expect(t, r, "xmlrpc_post", jetpack.Pass, "")
+	if all := causeNames(r); len(all) != 1 || strings.Contains(r.Conclusion, "xmlrpc.php") {
+		t.Errorf("causes %q: %s", all, r.Conclusion)
+	}
+}

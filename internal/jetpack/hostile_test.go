@@ -62,6 +62,7 @@ func TestADiagnosisSendsAtMostFortyRequests(t *testing.T) {
 					target.URL = w.site + "blog/wp-admin/"
 				}
 			})
+			t.Logf("%d requests", n.Load())
 			if n.Load() > most {
 				t.Errorf("%d requests", n.Load())
 			}

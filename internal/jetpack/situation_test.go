@@ -13,11 +13,8 @@ import (
 	"github.com/Automattic/jetmon/internal/jetpack/fakejetpack"
 )
 
-// harmless are the obstacles that callers do not notice.
-func harmless() []fakejetpack.Obstacle { return []fakejetpack.Obstacle{fakejetpack.BlankLines} }
-
 // blocked is what each obstacle before xmlrpc.php is called: the causes of GET and POST; ""
-// is pass.
+// is pass, as for blank lines, which callers do not notice.
 func blocked() map[fakejetpack.Obstacle][2]string {
 	same := func(c string) [2]string { return [2]string{c, c} }
 	return map[fakejetpack.Obstacle][2]string{

@@ -102,6 +102,10 @@ var (
 		Name: "home_unsteady", Weight: cause.Partial, Sure: cause.Possible, Means: "The home page fails for one request and works for the next: it is unsteady, or treats callers differently.",
 		Owner: "Diagnose again; if it stays, look for a firewall or cache that treats user agents differently.", Host: "Compare the two requests in the access log.",
 	}
+	homeMissing = cause.Cause{
+		Name: "home_missing", Weight: cause.Partial, Sure: cause.Certain, Means: "The home page does not exist (404), so monitors see the site as down.",
+		Owner: "Check the address, and Settings > Reading for a home page that was moved to the bin.", Host: "Check the document root of the site, and that index.php gets what is no file.",
+	}
 	movedSite = cause.Cause{
 		Name: "address_redirects", Weight: cause.Minor, Means: "Calls to the given address are lost: it redirects them, a redirected POST becomes a GET, and signed calls are not repeated.",
 		Owner: "Make sure that WordPress Address, Site Address and WordPress.com have the address redirected to.",
@@ -110,7 +114,7 @@ var (
 
 // wayCauses returns all causes of section 1.
 func wayCauses() []cause.Cause {
-	all := []cause.Cause{privateAddress, expiringCertificate, oldTLS, brokenIPv6, headRefused, homeRefuses, movedSite}
+	all := []cause.Cause{privateAddress, expiringCertificate, oldTLS, brokenIPv6, headRefused, homeRefuses, homeMissing, movedSite}
 	for reason := range ours {
 		all = append(all, wayCause("", reason, nil))
 	}

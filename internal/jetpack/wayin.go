@@ -96,6 +96,9 @@ func (r *run) look(ctx context.Context, end string) {
 	default:
 		r.front.Verdict = block.OfPage(got.Answer)
 	}
+	if r.front.Kind == block.Missing {
+		r.front.Cause = homeMissing
+	}
 	r.front.reply, r.front.seen = got, true
 	if r.front.Kind.IsWhole() {
 		r.front.Weight = cause.Whole

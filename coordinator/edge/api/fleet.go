@@ -72,6 +72,7 @@ func (s *fleet) coordinator(ctx context.Context, sum engine.Summary) *monitorv1.
 		Sites: sum.Sites, SuspectSites: sum.Suspect, DownSites: sum.Down,
 		QueuedChecks: uint64(sum.Queued), OpenChecks: uint64(sum.Open),
 		Shards: uint32(len(owned)), StaleResults: sum.Counters.Stale,
+		Checks: sum.Counters.Checks, Failures: sum.Counters.Failures,
 	}
 	keepingUp(c, sum.Coverage)
 	written := s.o.Committer.Status()

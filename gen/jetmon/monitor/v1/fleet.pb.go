@@ -583,8 +583,13 @@ type CoordinatorStatus struct {
 	TellingShards uint32 `protobuf:"varint,21,opt,name=telling_shards,json=tellingShards,proto3" json:"telling_shards,omitempty"`
 	// The same as lateness_p99_millis of the latest check of all.
 	LatenessMaxMillis uint32 `protobuf:"varint,22,opt,name=lateness_max_millis,json=latenessMaxMillis,proto3" json:"lateness_max_millis,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// Check results that counted since the process started: two answers show how many a second
+	// there are.
+	Checks uint64 `protobuf:"varint,23,opt,name=checks,proto3" json:"checks,omitempty"`
+	// Those of them that found a site down.
+	Failures      uint64 `protobuf:"varint,24,opt,name=failures,proto3" json:"failures,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CoordinatorStatus) Reset() {
@@ -767,6 +772,20 @@ func (x *CoordinatorStatus) GetTellingShards() uint32 {
 func (x *CoordinatorStatus) GetLatenessMaxMillis() uint32 {
 	if x != nil {
 		return x.LatenessMaxMillis
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetChecks() uint64 {
+	if x != nil {
+		return x.Checks
+	}
+	return 0
+}
+
+func (x *CoordinatorStatus) GetFailures() uint64 {
+	if x != nil {
+		return x.Failures
 	}
 	return 0
 }
@@ -1116,7 +1135,7 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\aballots\x18\x02 \x01(\x04R\aballots\x12\x16\n" +
 	"\x06agreed\x18\x03 \x01(\x04R\x06agreed\x122\n" +
 	"\x15only_shadow_confirmed\x18\x04 \x01(\x04R\x13onlyShadowConfirmed\x12.\n" +
-	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\xb7\x06\n" +
+	"\x13only_rule_confirmed\x18\x05 \x01(\x04R\x11onlyRuleConfirmed\"\xeb\x06\n" +
 	"\x11CoordinatorStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1f\n" +
 	"\vinstance_id\x18\x02 \x01(\tR\n" +
@@ -1144,7 +1163,9 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\funtold_sites\x18\x13 \x01(\x04R\vuntoldSites\x12\x14\n" +
 	"\x05trial\x18\x14 \x01(\bR\x05trial\x12%\n" +
 	"\x0etelling_shards\x18\x15 \x01(\rR\rtellingShards\x12.\n" +
-	"\x13lateness_max_millis\x18\x16 \x01(\rR\x11latenessMaxMillisB\v\n" +
+	"\x13lateness_max_millis\x18\x16 \x01(\rR\x11latenessMaxMillis\x12\x16\n" +
+	"\x06checks\x18\x17 \x01(\x04R\x06checks\x12\x1a\n" +
+	"\bfailures\x18\x18 \x01(\x04R\bfailuresB\v\n" +
 	"\t_coverage\"\xd4\x02\n" +
 	"\rCheckerStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x16\n" +
