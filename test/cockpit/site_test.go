@@ -33,7 +33,7 @@ func TestASiteGoesDownAndItsPageShowsIt(t *testing.T) {
 	if !eval[bool](p, `window.kept.isConnected`) {
 		t.Error("the page was drawn anew")
 	}
-	p.press("Outage " + text(s.call(t, "GET", "/v1/sites/"+id, nil)["outage_id"]))
+	p.press("Outage " + s.outage(t, id))
 	p.sees("What happened")
 	p.visit("/ui/sites/" + id)
 	p.sees("What would change this")
