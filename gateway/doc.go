@@ -7,6 +7,7 @@
 //
 // The path of a request: door (TLS; net/http's own refusals in our form) -> handler
 // (request id, headers, panic) -> path (as it was written) -> fence (Host, Origin, CORS) ->
+// page.go and cockpit.go (its own pages; session.go signs people in and makes their cookie a token) ->
 // route (from the protos' google.api.http) -> request.go, transfer.go and body.go (is it
 // well-formed?) -> grpc-gateway's generated handler -> coordinator -> fail.go for errors.
 // etag.go reads the preconditions of a request and tags the answer. The caller's token goes

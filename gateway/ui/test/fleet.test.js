@@ -1,6 +1,6 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
-import { coordinators, late, load, ownership, total, verdict } from '../app/pages/fleet/sum.js';
+import { atLeast, byKind, coordinators, late, load, oldest, ownership, rate, total, verdict } from '../app/pages/fleet/sum.js';
 
 const one = { node: 'b', sites: '9007199254740993', suspect_sites: '1', down_sites: '2', queued_checks: '0', open_checks: '5', undelivered_notices: '0', coverage: 1, lateness_p50_millis: 1, lateness_p99_millis: 900, lateness_max_millis: 1000, stretch: 1 };
 const other = { ...one, node: 'a', sites: '1', coverage: undefined, lateness_p99_millis: 40, stretch: 1.2 };
@@ -42,4 +42,24 @@ test('each shard has the number of its owner, and 0 when nobody owns it', () => 
 test('a checker that grants no room has no load', () => {
   assert.equal(load({ open_checks: 0, credit: 0 }), undefined);
   assert.equal(load({ open_checks: 3, credit: 1 }), 0.75);
+});
+
+test('failures are counted, the most frequent first', () => {
+  assert.deepEqual(byKind([{ failure: 'B' }, { failure: 'A' }, { failure: 'C' }, { failure: 'C' }]), [{ kind: 'C', outages: 2 }, { kind: 'A', outages: 1 }, { kind: 'B', outages: 1 }]);
+});
+
+test('of a page that is not all there is, the number is the least', () => {
+  const write = (n) => String(n);
+  assert.equal(atLeast({ notifications: [1, 2], next_page_token: 'x' }, write), '2+');
+  assert.equal(atLeast({ notifications: [], next_page_token: '' }, write), '0');
+  assert.equal(oldest([{ create_time: '2026-01-02T00:00:00Z' }, { create_time: '2026-01-01T23:00:00Z' }]), '2026-01-01T23:00:00Z');
+  assert.equal(oldest([]), undefined);
+});
+
+test('checks a second are of coordinators that are the same process both times', () => {
+  const reading = (at, ...all) => ({ at, all: all.map(([instance_id, checks]) => ({ instance_id, checks })) });
+  assert.equal(rate(reading(0, ['a', '100'], ['b', '5']), reading(2000, ['a', '300'], ['c', '900'])), 100);
+  assert.equal(rate(reading(0, ['a', '100']), reading(2000, ['c', '900'])), undefined);
+  assert.equal(rate(undefined, reading(2000, ['a', '1'])), undefined);
+  assert.equal(rate(reading(2000, ['a', '1']), reading(2000, ['a', '1'])), undefined);
 });

@@ -4,9 +4,10 @@ import { get, query } from './api.js';
 
 /**
  * useGet reads a path, again every so many ms, and whenever refresh() is called. What is shown stays
- * until its successor is there. It returns {data, error, refresh}: data is undefined until the first
- * answer, and error is that of the latest reading. A path of null reads nothing. With keep, the answer
- * for the address before stays until that for the new one is there, and stale says so: for lists.
+ * until its successor is there. It returns {data, error, stale, refresh}: data is undefined until the
+ * first answer, stale tells that none has come for this address, and error is that of the latest reading. A path
+ * of null reads nothing. With keep, the answer for the address before stays until that for the new one is there,
+ * and stale says so: for lists.
  */
 export function useGet(path, { params, every = 0, keep = false } = {}) {
   const url = path === null ? null : path + query(params);

@@ -25,6 +25,18 @@ export function total(all) {
   };
 }
 
+/**
+ * rate returns how many checks a second came in between two readings, {at, all}, of coordinators that answered
+ * both times as the same process; undefined before there are two.
+ */
+export function rate(before, after) {
+  if (!before || after.at <= before.at) return undefined;
+  const was = new Map(before.all.map((c) => [c.instance_id, Number(c.checks)]));
+  const same = after.all.filter((c) => was.has(c.instance_id));
+  if (same.length === 0) return undefined;
+  return same.reduce((n, c) => n + Math.max(0, Number(c.checks) - was.get(c.instance_id)), 0) / ((after.at - before.at) / 1000);
+}
+
 /** late says how good figures are: a tone, "" while nothing is known. */
 export const late = {
   coverage: (x) => (x === undefined ? '' : x >= 0.999 ? 'good' : x >= 0.95 ? 'fair' : 'bad'),
@@ -52,3 +64,16 @@ export function ownership(shards) {
 export function load({ open_checks: open, credit }) {
   return open + credit > 0 ? open / (open + credit) : undefined;
 }
+
+/** byKind counts outages by their failure, the most frequent first: [{kind, outages}]. */
+export function byKind(outages) {
+  const counts = new Map();
+  for (const { failure } of outages) counts.set(failure, (counts.get(failure) ?? 0) + 1);
+  return [...counts].map(([kind, n]) => ({ kind, outages: n })).sort((a, b) => b.outages - a.outages || a.kind.localeCompare(b.kind));
+}
+
+/** oldest returns the create_time of the oldest notification, or undefined. */
+export const oldest = (notifications) => notifications.map((n) => n.create_time).sort((a, b) => Date.parse(a) - Date.parse(b))[0];
+
+/** atLeast writes how many a first page has, with a "+" when there are more. */
+export const atLeast = ({ notifications, next_page_token: next }, count) => count(notifications.length) + (next ? '+' : '');
