@@ -117,3 +117,12 @@ func (f *Finding) cause() cause.Cause {
 func (l *list) show(check string, v Verdict, c cause.Cause, seen string) {
 	l.add(Finding{Check: check, Verdict: v, Cause: c.Name, Weight: c.Weight, Sure: c.Sure, Seen: seen, Means: c.Means, Do: c.Owner, Host: c.Host})
 }
+
+// restate gives the findings of a step that fail another cause, which a later step has shown.
+func (l *list) restate(check string, c cause.Cause) {
+	for i := range l.findings {
+		if f := &l.findings[i]; f.Check == check && f.Verdict == Fail {
+			f.Cause, f.Weight, f.Sure, f.Means, f.Do, f.Host = c.Name, c.Weight, c.Sure, c.Means, c.Owner, c.Host
+		}
+	}
+}

@@ -16,8 +16,18 @@ func (s *system) down(t *testing.T, site *fakesite.Site, more map[string]any) (i
 	t.Helper()
 	site.SetStatus(http.StatusServiceUnavailable)
 	id = s.site(t, site.URL(), more)
-	s.state(t, id, "SITE_STATE_DOWN", "SITE_STATE_CONFIRMED_DOWN")
-	return id, text(s.call(t, "GET", "/v1/sites/"+id, nil)["outage_id"])
+	return id, s.outage(t, id)
+}
+
+// outage waits until a site has an open outage, and returns its id.
+func (s *system) outage(t *testing.T, site string) (id string) {
+	t.Helper()
+	s.state(t, site, "SITE_STATE_DOWN", "SITE_STATE_CONFIRMED_DOWN")
+	await(t, "site "+site+" has an outage", func() bool {
+		id = text(s.call(t, "GET", "/v1/sites/"+site, nil)["outage_id"])
+		return id != "0"
+	})
+	return id
 }
 
 func TestAnOutageIsToldAsAStory(t *testing.T) {
@@ -85,8 +95,7 @@ func TestNothingThatOthersWroteBecomesCode(t *testing.T) {
 	s.call(t, "POST", "/v1/maintenances", map[string]any{
 		"site_id": id, "name": attack, "reason": attack, "start_time": "2035-01-01T00:00:00Z", "duration": "3600s",
 	})
-	s.state(t, id, "SITE_STATE_DOWN", "SITE_STATE_CONFIRMED_DOWN")
-	outage := text(s.call(t, "GET", "/v1/sites/"+id, nil)["outage_id"])
+	outage := s.outage(t, id)
 	p := s.open(t, s.token(t, "sites:read", "sites:write", "outages:read"), "/ui/sites/"+id)
 	p.sees("X-Attack: " + attack)
 	p.until("the maintenance is listed", fmt.Sprintf(`[...document.querySelectorAll('td')].some((e) => e.innerText.includes(%q))`, attack))

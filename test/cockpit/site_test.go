@@ -33,10 +33,16 @@ func TestASiteGoesDownAndItsPageShowsIt(t *testing.T) {
 	if !eval[bool](p, `window.kept.isConnected`) {
 		t.Error("the page was drawn anew")
 	}
-	p.press("Outage " + text(s.call(t, "GET", "/v1/sites/"+id, nil)["outage_id"]))
+	p.press("Outage " + s.outage(t, id))
 	p.sees("What happened")
 	p.visit("/ui/sites/" + id)
 	p.sees("What would change this")
+	p.sees("Asked with")
+	if w := p.weigh(); w.Shift > 0.1 {
+		t.Errorf("the page moves while it loads: %+v", w)
+	} else {
+		t.Logf("loading it: %+v", w)
+	}
 	p.audit()
 }
 

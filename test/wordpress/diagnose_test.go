@@ -106,13 +106,7 @@ func diagnose(t testing.TB, s *Site, d diagnosis) *jetpack.Report {
 			t.Errorf("the report shows a token: %s", text)
 		}
 	}
-	fmt.Printf("## %-40s %d requests, %.1f s\n   %s\n", t.Name(), len(visits), report.Took.Seconds(), report.Conclusion)
-	for _, c := range report.Causes {
-		fmt.Printf("   - %s %s (%s) %v\n", c.Verdict, c.Name, c.Sure, c.Checks)
-	}
-	if testing.Verbose() {
-		t.Log(findings(report))
-	}
+	t.Logf("%d requests in %.1f s\n%s", len(visits), report.Took.Seconds(), findings(report))
 	return report
 }
 

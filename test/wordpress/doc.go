@@ -9,5 +9,6 @@
 // world. Programs end with their tests, as those of test/mariadb do.
 //
 // The tests have the build tag wordpress and a JETPACK_DIR, the directory of the plugin;
-// make test-wordpress sets both. The tables of answers_test.go say what was seen on which version.
+// make test-wordpress sets both. The records of testdata say what was seen on which version;
+// fake_test.go compares the fake site with them.
 package wordpress

@@ -36,6 +36,7 @@ function One({ id }) {
     <p class="subject"><${Link} url=${o.url} />${can('sites:read') && html` <a href="/ui/sites/${o.site_id}">The site's page</a>`}</p>
     <${Problem} error=${error} retry=${refresh} />
     <${Headline} o=${o} />
+    <div class="settle">
     <${Story} o=${o} id=${id} notices=${notices} />
     <h2>The votes</h2>
     <${Votes} votes=${o.votes} by=${o.rule} />
@@ -45,7 +46,7 @@ function One({ id }) {
     <h2>Who was told</h2>
     <${Told} notices=${notices} />
     <h2>Other outages of this site</h2>
-    <${SiteOutages} id=${o.site_id} but=${o.outage_id} changes=${o.end_time} />`;
+    <${SiteOutages} id=${o.site_id} but=${o.outage_id} changes=${o.end_time} /></div>`;
 }
 
 function Headline({ o }) {
@@ -64,7 +65,9 @@ function Headline({ o }) {
 const shapes = { check: '◆', vote: '▼', told: '✉', pause: '‖', end: '●' };
 
 function Story({ o, id, notices }) {
-  const { data } = useGet(o.votes.length > 0 ? `/v1/outages/${id}:replay` : null);
+  const { data, error } = useGet(o.votes.length > 0 ? `/v1/outages/${id}:replay` : null);
+  const whole = (data || error || o.votes.length === 0) && (notices.list || notices.error); // no step comes between others later
+  if (!whole) return html`<h2>What happened</h2><${Waiting} />`;
   const steps = story(o, { ballot: data?.ballot, notices: notices.list ?? [] });
   return html`
     <h2>What happened</h2>

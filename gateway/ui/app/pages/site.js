@@ -39,12 +39,12 @@ function One({ id }) {
     <${Problem} error=${error} retry=${refresh} />
     <${Now} why=${data} />
     <${Actions} site=${site} refresh=${refresh} />
-    <${Bar} id=${id} />
+    <div class="settle"><${Bar} id=${id} />
     <${Response} id=${id} />
     <${Marks} id=${id} />
     ${can('outages:read') && html`<h2>Outages</h2><${SiteOutages} id=${id} changes=${site.outage_id} />`}
     <${Maintenance} id=${id} changed=${refresh} />
-    <${Settings} site=${site} changed=${refresh} />`;
+    <${Settings} site=${site} changed=${refresh} /></div>`;
 }
 
 // Now is the state in a sentence, why it is believed, and what would change it.

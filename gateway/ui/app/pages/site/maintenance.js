@@ -5,7 +5,7 @@ import { send } from '../../lib/api.js';
 import { useGet } from '../../lib/query.js';
 import { can } from '../../lib/session.js';
 import { Field, others, useFormFocus, useReturn } from '../../parts/form.js';
-import { Problem } from '../../parts/say.js';
+import { Problem, Waiting } from '../../parts/say.js';
 import { Status, Time } from '../../parts/show.js';
 import { Table } from '../../parts/table.js';
 import { blank, body, covers, current, freshKey, repeats } from './plan.js';
@@ -38,6 +38,7 @@ export function Maintenance({ id, changed }) {
   return html`
     <h2 id="maintenance">Maintenance</h2>
     <${Problem} error=${error} retry=${refresh} /><${Problem} error=${refused} />
+    ${!data && !error && html`<${Waiting} />`}
     ${data && list.length === 0 && html`<p class="note">None is planned. Nobody is told that the site fails while it is in maintenance.</p>`}
     ${list.length > 0 && html`<${Table} class="cards" caption="Maintenances" rows=${list} id=${(m) => m.maintenance_id} columns=${columns} />`}
     ${can('sites:write') && !planning && html`<button type="button" ref=${button} onClick=${() => setPlanning(true)}>Plan a maintenance</button>`}

@@ -1,5 +1,5 @@
 // Every check of the last hours, a mark each, by the region of its checker.
-import { html, useState } from '../../lib/html.js';
+import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { useAll } from '../../lib/history.js';
 import { millis } from '../../lib/numbers.js';
 import { local, seconds, utc } from '../../lib/time.js';
@@ -24,7 +24,7 @@ export function Marks({ id }) {
     <div class="marks-room">
       ${!data && !error && html`<${Waiting} />`}
       ${data && points.length === 0 && html`<${Empty} title="No check is known yet"><p>What became of a check is known some minutes after it.</p><//>`}
-      ${points.length > 0 && rows(points).map((r) => html`<${Row} key=${r.region} r=${r} from=${new Date(points[0].start_time).getTime()} to=${new Date(points.at(-1).end_time).getTime()} />`)}
+      ${points.length > 0 && html`<${Rows} points=${points} />`}
     </div>
     ${points.length > 0 && html`<p class="note">From <${Time} at=${points[0].start_time} /> to <${Time} at=${known ?? points.at(-1).end_time} />, until when it is known.
       ● good ▼ failed ◆ turned away ■ failed in maintenance ○ could not tell.</p>
@@ -49,17 +49,31 @@ const paths = {
   line: html`<path class="ring" d="M-2 10h4" />`,
 };
 
-function Row({ r, from, to }) {
+// Rows is as wide as the marks need, that they do not lie on one another, and begins at the newest.
+function Rows({ points }) {
+  const box = useRef(null);
+  useEffect(() => { box.current.scrollLeft = box.current.scrollWidth; }, []);
+  const size = points.length > 120 ? 0.5 : 1;
+  const width = `${points.length * 13 * size}px`;
+  const from = new Date(points[0].start_time).getTime();
+  const to = new Date(points.at(-1).end_time).getTime();
+  return html`
+    <div class="scroll" ref=${box} tabindex="0" role="region" aria-label="Checks by region">
+      ${rows(points).map((r) => html`<${Row} key=${r.region} ...${{ r, from, to, size, width }} />`)}
+    </div>`;
+}
+
+function Row({ r, from, to, size, width }) {
   const at = (p) => `${(1 + ((new Date(p.start_time).getTime() - from) / Math.max(1, to - from)) * 98).toFixed(2)}%`;
   const name = r.region || 'no checker, or its region is not known';
   const bad = (p) => turn(p.code).tone === 'bad';
   const drawn = [...r.turns.filter((p) => !bad(p)), ...r.turns.filter(bad)]; // what failed lies on top
   return html`
-    <div class="marks">
+    <div class="marks" style=${{ minWidth: width }}>
       <span class="marks-name">${name} <small>${counts(r.turns)}</small></span>
       <svg width="100%" height="20" role="img" aria-label="${name}: ${counts(r.turns)}">
         ${drawn.map((p) => html`<svg key=${p.start_time} class=${turn(p.code).tone} x=${at(p)} overflow="visible">
-          <title>${local(p.start_time)} (${utc(p.start_time)}): ${turn(p.code).word}</title>${paths[turn(p.code).shape]}</svg>`)}
+          <title>${local(p.start_time)} (${utc(p.start_time)}): ${turn(p.code).word}</title><g transform="translate(0 ${10 - 10 * size}) scale(${size})">${paths[turn(p.code).shape]}</g></svg>`)}
       </svg>
     </div>`;
 }
