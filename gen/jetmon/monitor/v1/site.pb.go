@@ -176,7 +176,8 @@ type Site struct {
 	// When that window ends; absent when there is none.
 	MaintenanceEndTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=maintenance_end_time,json=maintenanceEndTime,proto3" json:"maintenance_end_time,omitempty"`
 	// True: everybody may see the badges of the site, without credentials; see BadgeService. They
-	// tell its status, its uptime and its response time, and not its URL.
+	// tell its status, its uptime and its response time, and not its URL. Where the operator of a
+	// gateway has a public status page of one of the site's tags, the site is on it, by its host name.
 	PublicBadges  bool `protobuf:"varint,23,opt,name=public_badges,json=publicBadges,proto3" json:"public_badges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
