@@ -297,15 +297,15 @@ func (b builder) addBody(op *Operation, c call, example Example) error {
 	if f == nil || f.Message == nil {
 		return fmt.Errorf("the body is %s, which is no message", name)
 	}
-	schema := b.schemas.ref(f.Message)
+	refer := b.schemas.ref
 	if c.method == "POST" {
-		schema = b.newOf(f.Message)
+		refer = b.newOf
 	}
 	var value any
 	if example.Body != "" {
 		value = json.RawMessage(example.Body)
 	}
-	body.Content.Set(jsonType, Media{schema, value})
+	body.Content.Set(jsonType, Media{refer(f.Message), value})
 	return nil
 }
 
