@@ -148,8 +148,10 @@ type run struct {
 	// api is the REST API's URL, empty when there is none; claimed is the address that the
 	// site itself claims.
 	api, claimed string
-	// hasREST is true when the API has Jetpack's namespace.
+	// hasREST is true when the API has Jetpack's namespace; closed is the code with which it
+	// refuses strangers.
 	hasREST bool
+	closed  string
 	// clock is how far the site's clock is ahead, if hasClock; ownClock is true when PHP itself
 	// says so.
 	clock              time.Duration

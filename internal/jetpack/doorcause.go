@@ -44,6 +44,14 @@ var (
 		Name: "rest_rewrites_lost", Weight: cause.Partial, Sure: cause.Certain, Means: "Pretty permalinks do not work: the REST API answers at ?rest_route= alone, but WordPress tells callers wp-json.",
 		Owner: "Save the permalinks once (Settings > Permalinks), which writes .htaccess.", Host: "In nginx use try_files $uri $uri/ /index.php?$args; in Apache AllowOverride All and mod_rewrite.",
 	}
+	deniedREST = cause.Cause{
+		Name: "rest_denied", Weight: cause.Partial, Means: "Something in front of WordPress refuses /wp-json/: the REST API answers at ?rest_route= alone, but WordPress tells callers wp-json.",
+		Owner: "Look for a setting about the REST API or wp-json in the host's panel, the CDN and security plugins, and let it through.", Host: "Look for a rule about /wp-json (location, Require, a WAF), and let it through.",
+	}
+	pageForREST = cause.Cause{
+		Name: "rest_page", Weight: cause.Partial, Means: "A page comes at /wp-json/ in place of the REST API, which answers at ?rest_route= alone: a page cache, or a server that shows the home page for what it does not know.",
+		Owner: "Exclude /wp-json/ from all page caches (plugin, host, CDN), and empty them.", Host: "Send what is no file to index.php with its path and query (try_files $uri $uri/ /index.php?$args), not to a page.",
+	}
 	otherHome = cause.Cause{
 		Name: "home_differs", Weight: cause.Partial, Sure: cause.Certain, Means: "The site believes that it is at another address than the one at which it was reached.",
 		Owner: "Set WordPress Address and Site Address (Settings > General, or wp-config.php) to the address that visitors reach.", Host: "Behind a proxy let it pass the Host and X-Forwarded-Proto of visitors on.",
@@ -57,8 +65,15 @@ var (
 // doorCauses returns all causes of section 2 beside those of package block.
 func doorCauses() []cause.Cause {
 	return []cause.Cause{
-		noWordPress, noXMLModule, bodyLost, unreadableMethods, removedMethods, closedDetour, closedREST, missingREST, noisyREST, lostRewrites, otherHome, otherDoor,
+		noWordPress, noXMLModule, bodyLost, unreadableMethods, removedMethods, closedDetour, closedREST, missingREST, noisyREST, lostRewrites, deniedREST, pageForREST, otherHome, otherDoor,
 	}
+}
+
+// closedBy returns the cause of a REST API that refuses strangers with a code.
+func closedBy(code string) cause.Cause {
+	c := closedREST
+	c.Means += whoCloses(code)
+	return c
 }
 
 // whoCloses names the plugin that refuses with a code, as part of a sentence.

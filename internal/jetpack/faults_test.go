@@ -1,6 +1,7 @@
 package jetpack_test
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -81,6 +82,59 @@ func TestAClosedRESTAPIIsNamedAndSignedCallsGoOn(t *testing.T) {
 		if f := r.Find("rest_index"); !strings.Contains(f.Means, says) || !strings.Contains(f.Seen, code) {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+func TestARESTAPIThatIsClosedToSignedCallsAsWellIsOneCause(t *testing.T) {
+	t.Parallel()
+	o := connected()
+	o.RESTClosed, o.RESTStatus, o.RESTForUsers = "rest_cannot_access", 403, true
+	r := diagnose(t, newWorld(t, fakejetpack.New(o)), nil)
+	expect(t, r, "rest_index", jetpack.Warn, "rest_closed")
+	expect(t, r, "sync_allowed", jetpack.Fail, "rest_closed")
+	if all := causeNames(r); !slices.Equal(all, []string{"rest_closed"}) {
+		t.Errorf("causes %q", all)
+	}
+}
+
+func TestARESTAPIThatAnswersAtItsOtherAddressAloneSaysWhy(t *testing.T) {
+	t.Parallel()
+	nginx := func(status int, body string) func(http.ResponseWriter) {
+		return func(w http.ResponseWriter) {
+			w.Header().Set("Content-Type", "text/html")
+			w.Header().Set("Server", "nginx")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, body)
+		}
+	}
+	for name, tt := range map[string]struct {
+		obstacle fakejetpack.Obstacle
+		answer   func(http.ResponseWriter)
+		causes   []string
+	}{
+		"a rule of the server":  {"", nginx(403, "<center><h1>403 Forbidden</h1></center>"), []string{"rest_denied"}},
+		"a limit":               {"", nginx(429, "slow down"), []string{"rest_denied"}},
+		"a dropped connection":  {"", func(http.ResponseWriter) { panic(http.ErrAbortHandler) }, []string{"rest_denied"}},
+		"a cached page":         {"", nginx(200, "<html><body>Hello world!</body></html>"), []string{"rest_page"}},
+		"no file of that name":  {"", nginx(404, "<center><h1>404 Not Found</h1></center>"), []string{"rest_rewrites_lost"}},
+		"a rule, and text late": {fakejetpack.WarningAfter, nginx(403, "<center><h1>403 Forbidden</h1></center>"), []string{"output_after_xml", "rest_denied"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := connected()
+			o.Obstacle, o.Everywhere = tt.obstacle, tt.obstacle != ""
+			site := fakejetpack.New(o)
+			r := diagnose(t, newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/wp-json/") {
+					tt.answer(w)
+					return
+				}
+				site.ServeHTTP(w, r)
+			})), nil)
+			if all := causeNames(r); !slices.Equal(all, tt.causes) {
+				t.Errorf("causes %q, want %q:\n%s", all, tt.causes, table(r))
+			}
+		})
 	}
 }
 

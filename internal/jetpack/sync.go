@@ -174,6 +174,8 @@ func (r *run) refusedSync(got reply) {
 			c = syncCause(syncBadSignature)
 		case unsigned:
 			c = syncCause(syncUnsigned)
+		case e.Code == r.closed:
+			c = closedBy(e.Code) // signed calls are not let through either
 		}
 	}
 	r.show(checkSyncAllowed, Fail, c, seen)

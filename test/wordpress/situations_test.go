@@ -115,7 +115,9 @@ func firstCauses() map[string]string {
 		"basic auth": "basic_auth", "basic auth for calls": "basic_auth", "everything redirected to www": "redirect_target",
 		"pages redirected": "home_missing", "calls redirected": "redirected", "body limit": "body_refused", "rate limit": "rate_limit",
 		"PHP away": "php_down", "PHP too slow": "php_slow", "PHP as text": "php_not_run", "cron off": "",
-		"the address of xmlrpc": "", "the address of wp-admin": "",
+		"the address of xmlrpc": "", "the address of wp-admin": "", "the address of a page": "",
+		"REST for users alone": "rest_closed", "REST denied by the server": "rest_denied", "REST cached as a page": "rest_page",
+		"a parameter added": "query_added", "text behind and REST closed": "output_after_xml",
 	}
 }
 
