@@ -289,7 +289,9 @@ func (r *run) listMethods(ctx context.Context) {
 	}
 	names, ok := xmlrpc.Strings(got.value)
 	switch {
-	case got.Kind != block.Open || !ok:
+	case got.Kind != block.Open:
+		r.show(checkMethods, Warn, got.Cause, got.seen())
+	case !ok:
 		r.show(checkMethods, Warn, unreadableMethods, got.seen())
 	case !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "wp.") }):
 		r.show(checkMethods, Warn, removedMethods, fmt.Sprintf("%d methods, none of them wp.*", len(names)))

@@ -1,6 +1,7 @@
 package jetpack_test
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"net/http"
@@ -83,6 +84,25 @@ func TestAClosedRESTAPIIsNamedAndSignedCallsGoOn(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
+}
+
+func TestAListOfMethodsThatSomethingRefusesHasThatCause(t *testing.T) {
+	t.Parallel()
+	site := fakejetpack.New(connected())
+	r := diagnose(t, newWorld(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if bytes.Contains(body, []byte("system.listMethods")) && r.URL.RawQuery == "" {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		site.ServeHTTP(w, r)
+	})), nil)
+	expect(t, r, "xmlrpc_post", jetpack.Pass, "")
+	expect(t, r, "xmlrpc_methods", jetpack.Warn, "rate_limit")
 }
 
 func TestARESTAPIThatIsClosedToSignedCallsAsWellIsOneCause(t *testing.T) {
