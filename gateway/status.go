@@ -2,7 +2,9 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
 	"slices"
@@ -40,6 +42,8 @@ const (
 	statusFresh = time.Minute
 	statusStale = 10 * time.Minute
 	statusTime  = 20 * time.Second
+	// statusAgain is for how long nobody tries again after a page could not be made.
+	statusAgain = 10 * time.Second
 	// daysFresh is for how long the days of a site are good.
 	daysFresh = 10 * time.Minute
 	// maxStatusSites bounds the sites of a page; mostPages the pages of those with a tag that are
@@ -71,18 +75,24 @@ func checkStatusPages(all []StatusPage) error {
 	return nil
 }
 
-// statusView keeps one page. Whatever the traffic, it is made once a minute at most, by one at a time.
+// errNoPage is that of requests soon after a failure.
+var errNoPage = errors.New("the page could not be made a moment ago")
+
+// statusView keeps one page. Whatever the traffic, it is made once a minute at most, by one at a
+// time, and tried once in ten seconds while that fails.
 type statusView struct {
 	of   StatusPage
 	conn *rpc.Pool
 	// token is that of the API with which the sites are read; "" where nobody is asked for one.
 	token  string
 	policy string
+	log    *slog.Logger
 
 	making chan struct{} // has room for who makes it
 	mu     sync.Mutex
 	body   []byte
 	at     time.Time
+	failed time.Time // when making it failed last
 	// days are those of sites, which change slowly; only who makes the page uses them.
 	days map[int64]siteDays
 }
@@ -93,11 +103,11 @@ type siteDays struct {
 	at   time.Time
 }
 
-func newStatus(p StatusPage, conn *rpc.Pool, token string) *statusView {
+func newStatus(p StatusPage, g *Gateway, conn *rpc.Pool) *statusView {
 	if p.Title == "" {
 		p.Title = p.Name
 	}
-	return &statusView{of: p, conn: conn, token: token, policy: statuspage.Policy(), making: make(chan struct{}, 1), days: map[int64]siteDays{}}
+	return &statusView{of: p, conn: conn, token: g.status, log: g.log, policy: statuspage.Policy(), making: make(chan struct{}, 1), days: map[int64]siteDays{}}
 }
 
 // show answers the page.
@@ -114,26 +124,25 @@ func (s *statusView) show(w http.ResponseWriter, req *http.Request) {
 
 // get returns the page that is kept, or makes it.
 func (s *statusView) get(ctx context.Context) ([]byte, error) {
-	old, age := s.kept()
-	if old != nil && age < statusFresh {
-		return old, nil
+	body, old, err := s.kept()
+	if body != nil || err != nil {
+		return body, err
 	}
 	select {
 	case s.making <- struct{}{}:
-		defer func() { <-s.making }()
 	default:
-		if old != nil && age < statusStale {
+		if old != nil {
 			return old, nil // another one is making it
 		}
 		select {
 		case s.making <- struct{}{}:
-			defer func() { <-s.making }()
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
-	if body, age := s.kept(); body != nil && age < statusFresh {
-		return body, nil // made while this one waited
+	defer func() { <-s.making }()
+	if body, old, err = s.kept(); body != nil || err != nil {
+		return body, err // made while this one waited, or not
 	}
 	// Whoever asked first may go away; others wait, too.
 	making, cancel := context.WithTimeout(context.WithoutCancel(ctx), statusTime)
@@ -141,23 +150,36 @@ func (s *statusView) get(ctx context.Context) ([]byte, error) {
 	if s.token != "" {
 		making = metadata.AppendToOutgoingContext(making, "authorization", "Bearer "+s.token)
 	}
-	body, err := s.make(making)
+	body, err = s.make(making)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if err != nil {
-		if old != nil && age < statusStale {
+		s.log.WarnContext(ctx, "status page not made", "page", s.of.Name, "error", err)
+		if s.failed = time.Now(); old != nil {
 			return old, nil
 		}
 		return nil, err
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.body, s.at = body, time.Now()
 	return body, nil
 }
 
-func (s *statusView) kept() ([]byte, time.Duration) {
+// kept returns the page as far as it is kept: body when that will do for now, and old when it is
+// better than none. The error means that it is too early to try again.
+func (s *statusView) kept() (body, old []byte, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.body, time.Since(s.at)
+	age := time.Since(s.at)
+	if s.body != nil && age < statusStale {
+		old = s.body
+	}
+	switch {
+	case old != nil && (age < statusFresh || time.Since(s.failed) < statusAgain):
+		return old, old, nil
+	case time.Since(s.failed) < statusAgain:
+		return nil, nil, errNoPage
+	}
+	return nil, old, nil
 }
 
 // make makes the page from what is so now.
@@ -177,6 +199,7 @@ func (s *statusView) make(ctx context.Context) ([]byte, error) {
 			if d, err = s.past(ctx, row, now); err != nil {
 				return nil, err
 			}
+			s.days[row.GetSiteId()] = d // also where the page is not made in time: the next try goes on from here
 		}
 		kept[row.GetSiteId()] = d
 		name := siteHost(row.GetUrl())

@@ -1,10 +1,14 @@
 package gateway_test
 
 import (
+	"context"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -13,6 +17,7 @@ import (
 	"github.com/Automattic/jetmon/gateway"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -120,4 +125,78 @@ func TestStatusPagesAreOffByDefaultAndChecked(t *testing.T) {
 			t.Errorf("takes %v", bad)
 		}
 	}
+}
+
+// lockedBuffer takes what many log.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// counting counts who asks, and knows nobody.
+type counting struct{ asked *atomic.Int64 }
+
+func (c counting) Caller(context.Context, string) (access.Caller, error) {
+	c.asked.Add(1)
+	return access.Caller{}, fault.New(fault.Unauthenticated, "not accepted")
+}
+
+func TestAStatusPageThatCannotBeMadeIsTriedNowAndThen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var asked atomic.Int64
+		var log lockedBuffer
+		f := newFake()
+		const node = "0123456789abcdef0123456789abcdef"
+		f.access = rpc.NewAuthorizer(rpc.AuthorizerOptions{
+			Roles: []access.RoleToken{{Role: access.Gateway, Token: node}}, Keys: counting{&asked},
+		})
+		h := open(t, f, func(o *gateway.Options) {
+			o.Client.Token, o.StatusToken, o.Log = node, "jm_status", slog.New(slog.NewTextHandler(&log, nil))
+			o.StatusPages = []gateway.StatusPage{{Name: "shops", Tag: "shop"}}
+		})
+		storm := func(when string, status int, calls int64) {
+			t.Helper()
+			asked.Store(0)
+			var all sync.WaitGroup
+			for range 50 {
+				all.Go(func() {
+					if a := h.get("/status/shops"); a.status != status || (status == 200) == (a.header.Get("Cache-Control") == "no-store") {
+						t.Errorf("%s: %d %s", when, a.status, a.body)
+					}
+				})
+			}
+			all.Wait()
+			if n := asked.Load(); n != calls {
+				t.Errorf("%s: the coordinator was asked %d times by 50 requests, want %d", when, n, calls)
+			}
+			h.client.CloseIdleConnections()
+		}
+		storm("from the beginning", http.StatusServiceUnavailable, 1)
+		if text := log.String(); strings.Count(text, "status page not made") != 1 || !strings.Contains(text, "not accepted") {
+			t.Errorf("the log does not say once why: %s", text)
+		}
+		time.Sleep(9 * time.Second)
+		storm("a little later", http.StatusServiceUnavailable, 0)
+		f.access.SetKeys(keys{"jm_status": {TokenID: 5, Scopes: access.SitesRead | access.OutagesRead}})
+		time.Sleep(2 * time.Second)
+		storm("mended", http.StatusOK, 0)
+		f.access.SetKeys(counting{&asked})
+		time.Sleep(61 * time.Second)
+		storm("with an old page", http.StatusOK, 1)
+		time.Sleep(10 * time.Minute)
+		storm("with one that is too old", http.StatusServiceUnavailable, 1)
+	})
 }
