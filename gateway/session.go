@@ -133,6 +133,9 @@ func recognise(req *http.Request) {
 		return
 	}
 	for _, name := range []string{safeSessionCookie, sessionCookie} {
+		if name == sessionCookie && isSecure(req) {
+			return // not set by us: a neighbour's name, or whoever is between without TLS, may have set it
+		}
 		switch all := req.CookiesNamed(name); {
 		case len(all) > 1:
 			return // others might look at the other one

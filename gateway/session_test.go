@@ -1,6 +1,8 @@
 package gateway_test
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -116,5 +118,34 @@ func TestACookieIsATokenForOurOwnPagesOnly(t *testing.T) {
 	without := open(t, newFake(), func(o *gateway.Options) { o.NoUI = true })
 	if a := without.send("POST", "/ui/session", `{"token":"x"}`); a.status != 404 {
 		t.Errorf("without the cockpit: %d", a.status)
+	}
+}
+
+func TestOverTLSOnlyTheCookieCountsThatNobodyElseCanSet(t *testing.T) {
+	t.Parallel()
+	server, client := certificates(t)
+	const node = "0123456789abcdef0123456789abcdef"
+	f := newFake()
+	f.access = rpc.NewAuthorizer(rpc.AuthorizerOptions{
+		Roles: []access.RoleToken{{Role: access.Gateway, Token: node}},
+		Keys:  keys{"jm_reader": access.Caller{TokenID: 7, Name: "reader", Scopes: access.SitesRead}},
+	})
+	h := open(t, f, func(o *gateway.Options) { o.Client.Token, o.TLS = node, server })
+	transport := &http.Transport{
+		TLSClientConfig: client,
+		DialContext:     func(ctx context.Context, _, addr string) (net.Conn, error) { return h.network.DialContext(ctx, addr) },
+	}
+	defer transport.CloseIdleConnections()
+	h.client, h.base = &http.Client{Transport: transport}, "https://"+gatewayAddr
+	for cookie, status := range map[string]int{
+		"__Host-jetmon_session=jm_reader":                            200,
+		"jetmon_session=jm_planted; __Host-jetmon_session=jm_reader": 200,
+		"jetmon_session=jm_reader":                                   401, // set without TLS, or by a neighbour's name: its token may be anybody's
+	} {
+		for _, header := range [][]string{{"Sec-Fetch-Site", "same-origin"}, {"Origin", h.base}, nil} {
+			if a := h.send("GET", "/v1/sites/7", "", append([]string{"Cookie", cookie}, header...)...); a.status != status {
+				t.Errorf("%s %v: %d %s, want %d", cookie, header, a.status, a.body, status)
+			}
+		}
 	}
 }
