@@ -283,3 +283,31 @@ func TestADiagnosisIsWatchedWhileItIsMade(t *testing.T) {
 		<-next
 	})
 }
+
+func TestNoTokenUsesUpTheProbesOfOthers(t *testing.T) {
+	t.Parallel()
+	r := guarded(t)
+	begin := func(token string) error {
+		stream, err := monitorv1.NewProbeServiceClient(r.conn).ProbeURL(as(t, token), &monitorv1.ProbeURLRequest{Probe: &monitorv1.Probe{Url: "http://example.com/"}})
+		for err == nil {
+			_, err = stream.Recv()
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		return err
+	}
+	greedy, other := r.token(t, []int64{7}, "checks:run"), r.token(t, nil, "checks:run")
+	var refused error
+	for range 40 {
+		if err := begin(greedy); err != nil {
+			refused = err
+		}
+	}
+	if status.Code(refused) != codes.ResourceExhausted || !strings.Contains(status.Convert(refused).Message(), "in a short time") {
+		t.Errorf("the fortieth within a moment: %v", refused)
+	}
+	if err := begin(other); err != nil {
+		t.Errorf("another token: %v", err)
+	}
+}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/rand"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -13,6 +14,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
+	"github.com/Automattic/jetmon/internal/access"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -25,6 +27,11 @@ const (
 	probesAfterRest = 20
 	probeRetry      = 5 * time.Second
 	probeTimeout    = 10 * time.Second
+	// What one token may begin of these, so that no one uses up what is there for all.
+	ownPerSecond = 0.5
+	ownAfterRest = 10
+	// maxProbing bounds the tokens that are remembered.
+	maxProbing = 1000
 )
 
 // probes is the ProbeService.
@@ -34,10 +41,35 @@ type probes struct {
 	// running has an entry for each probe under way; begun bounds those of a time.
 	running chan struct{}
 	begun   *rate.Limiter
+
+	mu  sync.Mutex
+	own map[int64]*rate.Limiter // of tokens
 }
 
 func newProbes(o Options) *probes {
-	return &probes{o: o, running: make(chan struct{}, maxProbes), begun: rate.NewLimiter(probesPerSecond, probesAfterRest)}
+	return &probes{
+		o: o, running: make(chan struct{}, maxProbes), begun: rate.NewLimiter(probesPerSecond, probesAfterRest), own: map[int64]*rate.Limiter{},
+	}
+}
+
+// allow reports whether a caller may begin a probe now.
+func (s *probes) allow(c access.Caller) bool {
+	return (c.TokenID == 0 || s.ownOf(c.TokenID).Allow()) && s.begun.Allow()
+}
+
+// ownOf returns what is left for a token.
+func (s *probes) ownOf(token int64) *rate.Limiter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l := s.own[token]
+	if l == nil {
+		if len(s.own) >= maxProbing {
+			clear(s.own) // begun bounds all of them together
+		}
+		l = rate.NewLimiter(ownPerSecond, ownAfterRest)
+		s.own[token] = l
+	}
+	return l
 }
 
 func (s *probes) ProbeURL(req *monitorv1.ProbeURLRequest, stream grpc.ServerStreamingServer[monitorv1.ProbeURLResponse]) error {
@@ -55,7 +87,7 @@ func (s *probes) ProbeURL(req *monitorv1.ProbeURLRequest, stream grpc.ServerStre
 	default:
 		return tooManyProbes("%d probes are running already", maxProbes)
 	}
-	if !s.begun.Allow() {
+	if !s.allow(access.From(stream.Context())) {
 		return tooManyProbes("too many probes were asked for in a short time")
 	}
 	panel := &monitorv1.ProbePanel{Url: t.URL, Rule: ruleToProto(rule)}
