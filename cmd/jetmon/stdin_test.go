@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,12 @@ import (
 // Ctrl-C while a command waits for its input ends the command.
 func TestNobodyWaitsForAnInputAfterCtrlC(t *testing.T) {
 	t.Parallel()
+	// A coordinator that says nothing: one that refuses could end the command before Ctrl-C does.
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
 	for _, tt := range []struct{ args, input, want string }{
 		{"sites pause -", "", "jetmon sites pause: interrupted: 0 sites done\n"},
 		{"sites delete - --yes", "", "jetmon sites delete: interrupted: 0 sites done\n"},
@@ -31,7 +38,7 @@ func TestNobodyWaitsForAnInputAfterCtrlC(t *testing.T) {
 			var out, errs bytes.Buffer
 			p := program{LookupEnv: func(string) (string, bool) { return "", false }, In: input, Out: &out, Err: &errs}
 			code := make(chan int, 1)
-			go func() { code <- p.Run(ctx, strings.Fields(tt.args+" --server=127.0.0.1:1")) }()
+			go func() { code <- p.Run(ctx, strings.Fields(tt.args+" --server="+silent.Addr().String())) }()
 			if _, err := io.WriteString(feed, tt.input); err != nil { // it has read it
 				t.Fatal(err)
 			}
