@@ -182,3 +182,19 @@ func TestManySitesAreSummedUpByCause(t *testing.T) {
 		}
 	}
 }
+
+func TestASiteWritesNoMarkupIntoAReportForSupport(t *testing.T) {
+	t.Parallel()
+	r := ill()
+	r.Conclusion = "The cause: <img src=http://evil.example/a>"
+	r.Findings[0].Seen = "Server: ![x](http://evil.example/b) <script>``` \\[y](http://evil.example/c)"
+	var b bytes.Buffer
+	if err := format.Support(&b, r, nil, format.About{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`\<img src=http://evil.example/a>`, "Server: !\\[x\\](http://evil.example/b) \\<script>\\`\\`\\` \\\\\\[y\\](http://evil.example/c)\n"} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("%q is not in\n%s", want, &b)
+		}
+	}
+}

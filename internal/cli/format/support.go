@@ -21,11 +21,19 @@ type About struct {
 	Tokens string
 }
 
+// inert keeps a site's text from being links, pictures or HTML where Markdown is shown.
+var inert = strings.NewReplacer(`\`, `\\`, "`", "\\`", "[", `\[`, "]", `\]`, "<", `\<`)
+
 // Support writes what a site's owner can send to support or to a host: the causes, and each
 // step with its evidence. It has no secrets, and is at most 64 KiB of Markdown.
 func Support(w io.Writer, r *jetpack.Report, a *jetpack.Answered, about About) error {
 	var b strings.Builder
 	line := func(format string, args ...any) {
+		for i, a := range args {
+			if s, ok := a.(string); ok {
+				args[i] = inert.Replace(s)
+			}
+		}
 		fmt.Fprintf(&b, "%s\n", printable(fmt.Sprintf(format, args...)))
 	}
 	line("# Jetmon's diagnosis of %s", r.URL)
