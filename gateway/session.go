@@ -150,6 +150,9 @@ func recognise(req *http.Request) {
 // without TLS beyond loopback: there a GET has not even an Origin, and as it changes nothing and
 // no other origin can read its answer, it may be anybody's whose browser sends the cookie.
 func fromOwnPage(req *http.Request) bool {
+	if len(req.Header.Values("Sec-Fetch-Site")) > 1 || len(req.Header.Values("Origin")) > 1 {
+		return false // no browser says it twice
+	}
 	if site := req.Header.Get("Sec-Fetch-Site"); site != "" {
 		return site == "same-origin"
 	}

@@ -112,6 +112,14 @@ func TestACookieIsATokenForOurOwnPagesOnly(t *testing.T) {
 			t.Errorf("%s: %d %s, want %d", name, a.status, a.body, c.status)
 		}
 	}
+	for name, head := range map[string]string{
+		"two sites":   "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Site: cross-site\r\n",
+		"two origins": "Origin: " + origin + "\r\nOrigin: http://evil.example\r\n",
+	} {
+		if a := rawly(t, h.dial(t), "GET /v1/sites/7 HTTP/1.1\r\nHost: "+gatewayAddr+"\r\nConnection: close\r\nCookie: "+cookie+"\r\n"+head+"\r\n"); a.status != 401 {
+			t.Errorf("%s: %d %s", name, a.status, a.body)
+		}
+	}
 	if a := h.send("GET", "/v1/caller", "", "Cookie", cookie, "Sec-Fetch-Site", "same-origin"); a.status != 200 || a.json["name"] != "token 7 (reader)" {
 		t.Errorf("who am I: %d %s", a.status, a.body)
 	}
