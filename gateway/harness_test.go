@@ -15,6 +15,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
@@ -71,6 +72,8 @@ type fake struct {
 	uptime func(id int64) *monitorv1.SiteUptime
 	// next, when not nil, lets a probe go on, or break.
 	next chan bool
+	// slow is how long a step of WatchDiagnosis takes.
+	slow time.Duration
 	// cut ends streams with an error after so many rows; 0 means never.
 	cut atomic.Int64
 }

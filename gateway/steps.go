@@ -80,12 +80,15 @@ func steps[M proto.Message](s stepping, call func(context.Context) (receiver[M],
 	}
 	ctx, cancel := h.untilStop(req.Context())
 	defer cancel()
+	live.rows.wait()
+	defer func() { _ = live.rows.hurry() }()
 	stream, err := call(ctx)
 	var m M
 	if err == nil {
 		m, err = stream.Recv()
 	}
 	if err != nil {
+		_ = live.rows.hurry()
 		h.failCall(req.Context(), s.w, err)
 		return nil
 	}
@@ -98,6 +101,7 @@ func steps[M proto.Message](s stepping, call func(context.Context) (receiver[M],
 		if live.write(raw) != nil {
 			return nil // the client has gone
 		}
+		live.rows.wait()
 	}
 	if !errors.Is(err, io.EOF) {
 		live.end(brokenLine(h.stepsEnd(req.Context(), err)))

@@ -2,12 +2,18 @@ package gateway_test
 
 import (
 	"bufio"
+	"context"
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"google.golang.org/grpc"
 
+	"github.com/Automattic/jetmon/gateway"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
 )
@@ -33,8 +39,15 @@ func (f *fake) WatchDiagnosis(q *monitorv1.WatchDiagnosisRequest, stream grpc.Se
 	if q.GetSiteId() != 7 {
 		return fault.New(fault.NotFound, "there is no site %d", q.GetSiteId())
 	}
-	if err := stream.Send(&monitorv1.WatchDiagnosisResponse{Step: &monitorv1.WatchDiagnosisResponse_Finding{Finding: &monitorv1.Finding{Check: "dns"}}}); err != nil {
-		return err
+	for range 2 {
+		select {
+		case <-time.After(f.slow):
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
+		if err := stream.Send(&monitorv1.WatchDiagnosisResponse{Step: &monitorv1.WatchDiagnosisResponse_Finding{Finding: &monitorv1.Finding{Check: "dns"}}}); err != nil {
+			return err
+		}
 	}
 	return stream.Send(&monitorv1.WatchDiagnosisResponse{Step: &monitorv1.WatchDiagnosisResponse_Diagnosis{Diagnosis: &monitorv1.Diagnosis{Conclusion: q.GetSymptom()}}})
 }
@@ -98,5 +111,31 @@ func TestWhatIsWrongWithARequestForStepsIsSaid(t *testing.T) {
 		if a := h.send("POST", c.path, c.body); a.status != c.status || !strings.Contains(strings.ReplaceAll(a.body, `": "`, `":"`), c.want) {
 			t.Errorf("POST %s %s: %d %s, want %d with %s", c.path, c.body, a.status, a.body, c.status, c.want)
 		}
+	}
+}
+
+func TestAStepMayTakeLongerThanAnAnswer(t *testing.T) {
+	t.Parallel()
+	server, client := certificates(t)
+	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			f.slow = 45 * time.Second
+			h := open(t, f, func(o *gateway.Options) { o.TLS = server })
+			transport := &http.Transport{
+				TLSClientConfig: client.Clone(), ForceAttemptHTTP2: proto == "HTTP/2.0",
+				DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return h.network.DialContext(ctx, addr) },
+			}
+			defer transport.CloseIdleConnections()
+			resp, err := (&http.Client{Transport: transport}).Post("https://"+gatewayAddr+"/v1/sites/7:watchDiagnosis", "", nil)
+			if err != nil {
+				t.Fatalf("%s: %v", proto, err)
+			}
+			raw, err := io.ReadAll(resp.Body)
+			_ = resp.Body.Close()
+			if lines := strings.Count(string(raw), "\n"); err != nil || resp.Proto != proto || lines != 3 {
+				t.Errorf("%s: %s, %d lines, %v: %s", proto, resp.Proto, lines, err, raw)
+			}
+		})
 	}
 }

@@ -151,10 +151,19 @@ func (r *rowWriter) begin() {
 	r.w.WriteHeader(http.StatusOK)
 }
 
+// wait has the answer go on however long there is nothing to write: over HTTP/2 the time for
+// writing ends a stream also while nobody writes. hurry ends that.
+func (r *rowWriter) wait() { _ = r.control.SetWriteDeadline(time.Time{}) }
+
+// hurry bounds the time for what is written next.
+func (r *rowWriter) hurry() error {
+	return r.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout))
+}
+
 // Write writes some of the answer.
 func (r *rowWriter) Write(b []byte) (int, error) {
 	r.begin()
-	if err := r.control.SetWriteDeadline(time.Now().Add(streamWriteTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := r.hurry(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
 	}
 	return r.w.Write(b)
