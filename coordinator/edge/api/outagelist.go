@@ -30,6 +30,9 @@ type outageFilter struct {
 
 func outageFilterOf(req *monitorv1.ListOutagesRequest) (f outageFilter, err error) {
 	f = outageFilter{failure: check.FailureKind(req.GetFailure()), tag: req.GetTag(), atLeast: req.GetMinDuration().AsDuration()}
+	if d := req.GetMinDuration(); d != nil && d.CheckValid() != nil {
+		return f, fault.InvalidField("min_duration", "must be a duration: %w", d.CheckValid())
+	}
 	if req.GetHost() != "" {
 		if f.at, err = record.LocateHost(req.GetHost()); err != nil {
 			return f, fault.InvalidField("host", "must be a host, with or without a port: %w", err)
