@@ -261,7 +261,7 @@ func TestTheDescriptionHasEveryRoute(t *testing.T) {
 	s := begin(t, inProcess(), setup{idle: true})
 	var index struct{ Paths map[string][]string }
 	getJSON(t, s.restURL()+"/", &index)
-	own := []string{"/", "/healthz", "/readyz", "/openapi.json", "/docs"}
+	own := []string{"/", "/healthz", "/readyz", "/openapi.json", "/docs", "/ui", "/status"}
 	for path, methods := range index.Paths {
 		if slices.ContainsFunc(own, func(p string) bool { return path == p || p != "/" && strings.HasPrefix(path, p+"/") }) {
 			continue
