@@ -38,7 +38,8 @@ type crowdCause struct {
 	// first is how many sites have it as their most probable cause, beside how many more have
 	// it beside another.
 	first, beside int
-	examples      []string
+	// examples are the first of those sites by URL, so that two runs name the same ones.
+	examples []string
 }
 
 // Add adds the diagnosis of a site.
@@ -69,9 +70,9 @@ func (c *Crowd) Add(r *jetpack.Report) {
 			continue
 		}
 		k.first++
-		if len(k.examples) < maxExamples {
-			k.examples = append(k.examples, r.Given)
-		}
+		at, _ := slices.BinarySearch(k.examples, r.Given)
+		k.examples = slices.Insert(k.examples, at, r.Given)
+		k.examples = k.examples[:min(len(k.examples), maxExamples)]
 	}
 }
 
