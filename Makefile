@@ -183,7 +183,8 @@ chaos: mariadb ## kill, stop and cut off coordinators, checkers and the database
 # connection and sync packages: make test-wordpress JETPACK_DIR=/path/to/jetpack
 test-wordpress: wordpress ## compare the diagnosis and the fake site with a real WordPress and the plugin in JETPACK_DIR
 	@if [ -z "$(JETPACK_DIR)" ]; then echo "JETPACK_DIR must be the directory of a Jetpack plugin" >&2; exit 1; fi
-	go vet -tags wordpress ./test/wordpress
+	go vet -tags wordpress ./test/wordpress ./internal/jetpack/...
+	JETPACK_DIR="$(abspath $(JETPACK_DIR))" go test -tags wordpress -count=1 ./internal/jetpack/signature ./internal/jetpack/syncqueue
 	JETPACK_DIR="$(abspath $(JETPACK_DIR))" go test -tags wordpress -count=1 -timeout 30m ./test/wordpress $(TESTFLAGS)
 
 clean: ## remove what was built

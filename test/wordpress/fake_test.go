@@ -71,10 +71,10 @@ func TestTheFakeAnswersAsTheRealSiteDid(t *testing.T) {
 	url := fake(t, nil)
 	for heading, answers := range kept(t, "connected") {
 		for _, q := range everything() {
+			if _, ok := different[q.name]; ok {
+				continue
+			}
 			t.Run(q.name, func(t *testing.T) {
-				if why, ok := different[q.name]; ok {
-					t.Skip(why)
-				}
 				compare(t, q.call(t, url, url), answers[q.name], heading)
 			})
 		}

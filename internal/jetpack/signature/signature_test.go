@@ -346,30 +346,6 @@ func TestNothingPrintsASecret(t *testing.T) {
 	}
 }
 
-func TestFaultsAreWrittenAndRead(t *testing.T) {
-	t.Parallel()
-	e := fail(SignatureMismatch, "Signature mismatch")
-	if e.Fault() != "Jetpack: [signature_mismatch] Signature mismatch" {
-		t.Error(e.Fault())
-	}
-	if got, ok := ParseFault(e.Fault()); !ok || got.Code != e.Code || got.Message != e.Message {
-		t.Errorf("%v %v", got, ok)
-	}
-	for _, text := range []string{"", "Jetpack: ", "Jetpack: []", "server error", "Jetpack: [" + strings.Repeat("x", 65) + "]"} {
-		if _, ok := ParseFault(text); ok {
-			t.Errorf("%q is taken for a fault of Jetpack's", text)
-		}
-	}
-	for c := range advices {
-		if a := (&Error{Code: c}).Explain(); a.Means == "" || a.Do == "" {
-			t.Errorf("%s is not explained", c)
-		}
-	}
-	if (&Error{Code: InvalidSignature, Message: TimestampTooOld}).Explain() == (&Error{Code: InvalidSignature}).Explain() {
-		t.Error("a wrong clock is not told from a changed call")
-	}
-}
-
 func TestANonceIsGoodOnceAnHour(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(vectorTime, 0)

@@ -36,20 +36,3 @@ func (e Error) Error() string {
 
 // Code is Jetpack's name for the error.
 func (e Error) Code() string { return string(e) }
-
-// Explain describes the error to the owner of a site.
-func (e Error) Explain() string {
-	switch e {
-	case ErrUnclosedBuffer:
-		return "Another process is sending (or died while sending); its lock ends by itself after two minutes."
-	case ErrNotABuffer:
-		return "Code other than Jetpack's returned something to the sync queue."
-	case ErrNotCheckedOut:
-		return "Sending took longer than the lock lasts (two minutes), so the queue had forgotten the buffer; its items are sent again."
-	case ErrMismatch:
-		return "Two processes sent at the same time and one took the other's lock: sending took longer than the lock lasts, or parallel requests met a slow database, and both believed that they own it. The items are sent again; nothing is lost, but the queue falls behind with each repetition."
-	case ErrLockTimeout:
-		return "The queue does not become empty: changes arrive faster than they are sent, or sending fails."
-	}
-	return ""
-}
