@@ -4,6 +4,7 @@ package wordpress
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/Automattic/jetmon/internal/jetpack"
@@ -101,8 +102,8 @@ func mistakes() map[string]diagnosis {
 	}
 }
 
-// firstCauses are the causes that come first, where the name is settled. An empty one is a
-// situation that does Jetpack no harm.
+// firstCauses are the causes that come first in each situation. An empty one is a situation that
+// does Jetpack no harm.
 func firstCauses() map[string]string {
 	return map[string]string{
 		"maintenance": "maintenance", "the database is away": "database_away", "the database's password is wrong": "database_away",
@@ -119,6 +120,15 @@ func firstCauses() map[string]string {
 		"the address of xmlrpc": "", "the address of wp-admin": "", "the address of a page": "",
 		"REST for users alone": "rest_closed", "REST denied by the server": "rest_denied", "REST cached as a page": "rest_page",
 		"a parameter added": "query_added", "text behind and REST closed": "output_after_xml",
+		"a notice": "output_around_json", "GET refused": "method_filter", "POST refused": "post_refused", "user agents refused": "deny_rule_nginx",
+		"port 8080 believed": "signature_port", "X-Forwarded-Port 8443": "signature_port",
+		// Nobody can guess these; the text lists what is left.
+		"Host of a backend": "signature_refused", "Host with www": "signature_refused", "path rewritten": "signature_refused", "both secrets wrong": "signature_refused",
+		"clock 20 m behind": "clock", "clock an hour ahead": "clock", "clock 7 m behind": "clock", "time_diff learned wrongly": "clock_learned",
+		"home elsewhere": "home_differs", "siteurl elsewhere": "rsd_differs", "Sync off": "sync_off", "the queue is behind": "sync_silent",
+		"maintenance and clock": "maintenance", "clock and REST closed": "clock", "port and clock": "signature_port", "calls denied and coming soon": "deny_rule_nginx",
+		"blog's secret wrong": "blog_token_refused", "blog's key wrong": "blog_token_refused", "user's secret wrong": "user_token_refused", "user's number wrong": "user_token_refused",
+		"the address by https": "tcp_refused",
 	}
 }
 
@@ -130,8 +140,7 @@ func secondCauses() map[string]string {
 	}
 }
 
-// judge compares the first cause of a report with what is wanted. Situations whose name is not
-// settled must have a cause.
+// judge compares the causes of a report with those that are wanted.
 func judge(t *testing.T, name string, r *jetpack.Report) {
 	t.Helper()
 	var all []string
@@ -142,13 +151,9 @@ func judge(t *testing.T, name string, r *jetpack.Report) {
 	if second := secondCauses()[name]; second != "" && !slices.Contains(all, second) {
 		t.Errorf("the causes are %q, want %q among them", all, second)
 	}
-	want, settled := firstCauses()[name]
-	got := ""
-	if len(r.Causes) > 0 {
-		got = r.Causes[0].Name
-	}
-	if settled && got != want || !settled && got == "" {
-		t.Errorf("the first cause is %q, want %q:\n%s", got, want, findings(r))
+	want, known := firstCauses()[name]
+	if got := strings.Join(all[:min(len(all), 1)], ""); !known || got != want {
+		t.Errorf("the first cause is %q, want %q (known: %t):\n%s", got, want, known, findings(r))
 	}
 }
 
