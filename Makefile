@@ -14,6 +14,11 @@ SOAKTIME  ?= 10m
 # PKG narrows test, fuzz, soak and bench: make bench PKG=./internal/probe
 PKG ?= ./...
 
+# One set of flags for all that is not watched by the race detector, which needs cgo: tests, tools,
+# the program, its package and its image share what is compiled once.
+export GOFLAGS += -trimpath
+export CGO_ENABLED ?= 0
+
 .DEFAULT_GOAL := help
 # node_modules of the tools that check the description of the REST API. npm downloads them once,
 # at the versions of tools/npm/package-lock.json.
@@ -25,7 +30,7 @@ help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## compile bin/jetmon
-	go build -trimpath -o bin/jetmon ./cmd/jetmon
+	go build -o bin/jetmon ./cmd/jetmon
 
 run: build ## compile and start the whole system in one process: jetmon dev
 	./bin/jetmon dev
@@ -34,15 +39,22 @@ test: programs ## all tests; installs the programs that they run where it can
 	go test -timeout 15m $(TESTFLAGS) $(PKG)
 
 # The rules have no goroutines (internal/arch), and their long random tests would take five
-# times as long under the race detector, which could find nothing. The detector watches our
-# code, not SQLite, which is translated from C and would make the tests of the store take four
-# times as long.
+# times as long under the race detector, which could find nothing. The days that test/judging
+# lives through would take ten times as long, for code that has tests of its own under the
+# detector. It watches our code, not SQLite, which is translated from C and would make the tests
+# of the store take four times as long. The stories of test/scenario, of some whole fleets at once
+# with real deadlines, come last and have the machine to themselves.
 RACE := -race -gcflags=modernc.org/...=-race=false
+PLAIN := /coordinator/rules/|/test/judging$$
+STORIES := /test/scenario$$
+RACETEST := CGO_ENABLED=1 go test $(RACE) -timeout 30m $(TESTFLAGS)
 test-race: programs ## all tests, those of packages with goroutines under the race detector
 	@all=$$(go list $(PKG)) || exit 1; \
-	rules=$$(echo "$$all" | grep /coordinator/rules/ || true); others=$$(echo "$$all" | grep -v /coordinator/rules/ || true); \
-	if [ -n "$$rules" ]; then echo "go test $(TESTFLAGS)" $$rules; go test -timeout 15m $(TESTFLAGS) $$rules || failed=1; fi; \
-	if [ -n "$$others" ]; then echo "go test $(RACE) $(TESTFLAGS) the others"; go test $(RACE) -timeout 30m $(TESTFLAGS) $$others || failed=1; fi; \
+	some() { echo "$$all" | grep -E "$$@" || true; }; \
+	plain=$$(some '$(PLAIN)'); stories=$$(some '$(STORIES)'); others=$$(some -v '$(PLAIN)|$(STORIES)'); \
+	if [ -n "$$plain" ]; then echo "go test $(TESTFLAGS)" $$plain; go test -timeout 15m $(TESTFLAGS) $$plain || failed=1; fi; \
+	if [ -n "$$others" ]; then echo "go test $(RACE) $(TESTFLAGS) the others"; $(RACETEST) $$others || failed=1; fi; \
+	if [ -n "$$stories" ]; then echo "go test $(RACE) $(TESTFLAGS) $$stories"; $(RACETEST) $$stories || failed=1; fi; \
 	exit $${failed:-0}
 
 generate: ## write gen/ from proto/ (offline, pinned tools)
@@ -133,7 +145,7 @@ fuzz: ## run every fuzz target for FUZZTIME
 
 # Tests that are random have fixed seeds in make test (test/seeds). Here each has an equal
 # share of the time, and one seed at least; what fails says how to repeat it. A seed that
-# failed joins the list of its test. With the race detector: make soak TESTFLAGS=-race
+# failed joins the list of its test. With the race detector: make soak TESTFLAGS=-race CGO_ENABLED=1
 soak: programs ## run every random test with new seeds, for SOAKTIME in all
 	@tests=$$(for dir in $$(go list -f '{{.Dir}}' $(PKG)); do \
 		cat "$$dir"/*_test.go 2>/dev/null | awk -v dir="./$${dir#"$$PWD"/}" \

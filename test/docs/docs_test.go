@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/Automattic/jetmon/test/gocmd"
 )
 
 const root = "../.."
@@ -34,7 +36,7 @@ func build(t *testing.T) (dir string) {
 		{"build", "-o", filepath.Join(dir, "watching"), "./test/docs/recipe/watching"},
 		{"build", "-modfile=tools/go.mod", "-o", filepath.Join(dir, "grpcurl"), "github.com/fullstorydev/grpcurl/cmd/grpcurl"},
 	} {
-		cmd := exec.CommandContext(t.Context(), "go", args...)
+		cmd := gocmd.Command(t.Context(), args...)
 		cmd.Dir = root
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Fatalf("go %s: %v\n%s", strings.Join(args, " "), err, out)

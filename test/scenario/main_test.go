@@ -5,13 +5,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/Automattic/jetmon/test/gocmd"
 )
 
 // places limits the systems that run at the same time. Stories wait more than they work, so
@@ -54,7 +55,7 @@ func build() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	path := filepath.Join(programDir, "jetmon")
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", path, "github.com/Automattic/jetmon/cmd/jetmon")
+	cmd := gocmd.Command(ctx, "build", "-buildvcs=false", "-o", path, "github.com/Automattic/jetmon/cmd/jetmon")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("go build: %w\n%s", err, out)
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/Automattic/jetmon/test/gocmd"
 )
 
 // TestTheCommandFindsNothingWrongWithAHealthySite runs jetmon diagnose as an owner does, with
@@ -15,7 +17,7 @@ import (
 func TestTheCommandFindsNothingWrongWithAHealthySite(t *testing.T) {
 	s := newSite(t, Options{})
 	binary := filepath.Join(t.TempDir(), "jetmon")
-	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/jetmon").CombinedOutput(); err != nil {
+	if out, err := gocmd.Command(t.Context(), "build", "-o", binary, "../../cmd/jetmon").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	tokens := filepath.Join(t.TempDir(), "tokens")
