@@ -10,7 +10,7 @@ import (
 var errMissing = errors.New("mariadbd is missing: install Debian's mariadb-server (make test does it as root)")
 
 // shared is the server of this test process.
-var shared = sync.OnceValues(func() (*Server, error) { return launch() })
+var shared = sync.OnceValues(func() (*Server, error) { return Launch(Options{}) })
 
 // Start returns the DSN of a fresh, empty database on the server of this test
 // process, which the first call starts.
@@ -27,7 +27,13 @@ func Start(t testing.TB) (dsn string) {
 // test.
 func NewServer(t testing.TB) *Server {
 	t.Helper()
-	s, err := launch()
+	return NewServerWith(t, Options{})
+}
+
+// NewServerWith is NewServer for a server that differs from what most tests need.
+func NewServerWith(t testing.TB, o Options) *Server {
+	t.Helper()
+	s, err := Launch(o)
 	if err != nil {
 		t.Fatal(err)
 	}

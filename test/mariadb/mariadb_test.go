@@ -148,3 +148,29 @@ func TestAMachineWithoutMariaDBIsToldWhatToInstall(t *testing.T) {
 		t.Errorf("error %v, want %q", err, want)
 	}
 }
+
+func TestCopiesHaveWhatWasPreparedAndNothingOfEachOther(t *testing.T) {
+	t.Parallel()
+	s, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	prepared := 0
+	c := Copies{Prepare: func(dsn string) error {
+		prepared++
+		name := dsn[strings.LastIndex(dsn, "/")+1:]
+		return s.run("USE " + name + "; CREATE TABLE one (id INT AUTO_INCREMENT PRIMARY KEY, word TEXT, UNIQUE KEY words (word(9)));" +
+			"CREATE TABLE none (id INT PRIMARY KEY); SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO'; INSERT INTO one VALUES (0, 'zero'), (7, 'seven')")
+	}}
+	for range 2 {
+		dsn := c.Start(t)
+		rows, err := s.query(t.Context(), dsn[strings.LastIndex(dsn, "/")+1:],
+			"INSERT INTO one (word) VALUES ('next'); SELECT * FROM one ORDER BY id; SELECT * FROM none; SELECT COUNT(*) FROM information_schema.statistics WHERE table_schema = DATABASE()")
+		if want := "0\tzero\n7\tseven\n8\tnext\n3\n"; err != nil || rows != want {
+			t.Errorf("a copy has %q, %v; want %q", rows, err, want)
+		}
+	}
+	if prepared != 1 {
+		t.Errorf("prepared %d times", prepared)
+	}
+}

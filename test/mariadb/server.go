@@ -2,6 +2,7 @@ package mariadb
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +10,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -19,7 +22,7 @@ import (
 )
 
 const (
-	user     = "jetmon"
+	account  = "jetmon"
 	password = "correct-horse"
 	// plainUser has all rights on the tables and none on the server.
 	plainUser = "plain"
@@ -42,6 +45,7 @@ kill -9 "$pid"; wait "$pid" 2>/dev/null
 
 // Server is one mariadbd with its data directory.
 type Server struct {
+	options             Options
 	dir, binary, client string
 	port                int
 	dsn                 string
@@ -52,9 +56,26 @@ type Server struct {
 	input io.WriteCloser
 }
 
-// launch installs and starts a server. It also searches the directories of root's PATH.
-func launch() (*Server, error) {
-	s := &Server{}
+// Options say how a server differs from what most tests need.
+type Options struct {
+	// Host is its address of 127.0.0.0/8; "" is 127.0.0.1.
+	Host string
+	// User of the system is who runs it when root starts it; "" is root.
+	User string
+	// Args are more arguments of mariadbd, which override the others.
+	Args []string
+	// Restarted are those of a restart instead; nil means the same.
+	Restarted []string
+	// Recover returns more arguments for a restart after a kill; nil means none. It may run the
+	// binary on the data directory, with the arguments of as.
+	Recover func(binary string, as []string, data string) ([]string, error)
+}
+
+// Launch installs and starts a server that ends with Stop or with its process. It also searches
+// the directories of root's PATH.
+func Launch(o Options) (*Server, error) {
+	o.Host = cmp.Or(o.Host, "127.0.0.1")
+	s := &Server{options: o}
 	install, err := s.find(append(filepath.SplitList(os.Getenv("PATH")),
 		"/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"))
 	if err != nil {
@@ -68,10 +89,10 @@ func launch() (*Server, error) {
 	}
 	// Another process may take a free port before the server listens on it.
 	for range 3 {
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = FreePort(o.Host); err != nil {
 			break
 		}
-		if err = s.start(); err == nil {
+		if err = s.start(o.Args); err == nil {
 			return s, nil
 		}
 	}
@@ -107,17 +128,23 @@ func (s *Server) setUp(install string) error {
 	if err := os.Mkdir(s.temp(), 0o700); err != nil {
 		return fmt.Errorf("make the server's directory: %w", err)
 	}
+	if err := s.giveAway(); err != nil {
+		return fmt.Errorf("give the server its directory: %w", err)
+	}
 	args := append([]string{"--no-defaults", "--datadir=" + s.data(), "--tmpdir=" + s.temp(), "--skip-test-db",
-		"--auth-root-authentication-method=normal", "--innodb-flush-method=nosync"}, asRoot()...)
+		"--auth-root-authentication-method=normal", "--innodb-flush-method=nosync"}, s.asUser()...)
 	if out, err := exec.CommandContext(ctx, install, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("mariadb-install-db: %w: %s", err, out)
 	}
-	sql := "CREATE USER IF NOT EXISTS '" + user + "'@'127.0.0.1' IDENTIFIED BY '" + password + "';\n" +
-		"GRANT ALL ON *.* TO '" + user + "'@'127.0.0.1';\n" +
+	sql := "CREATE USER IF NOT EXISTS '" + account + "'@'127.0.0.1' IDENTIFIED BY '" + password + "';\n" +
+		"GRANT ALL ON *.* TO '" + account + "'@'127.0.0.1' WITH GRANT OPTION;\n" +
 		"CREATE USER IF NOT EXISTS '" + plainUser + "'@'127.0.0.1' IDENTIFIED BY '" + password + "';\n" +
 		"GRANT ALL ON `t%`.* TO '" + plainUser + "'@'127.0.0.1';\n"
 	if err := os.WriteFile(s.initFile(), []byte(sql), 0o600); err != nil {
 		return fmt.Errorf("write the server's first statements: %w", err)
+	}
+	if err := s.giveAway(); err != nil {
+		return fmt.Errorf("give the server its directory: %w", err)
 	}
 	return nil
 }
@@ -128,15 +155,15 @@ func (s *Server) initFile() string { return filepath.Join(s.dir, "init.sql") }
 func (s *Server) errorLog() string { return filepath.Join(s.dir, "error.log") }
 
 // start runs the server and waits until it answers.
-func (s *Server) start() error {
-	args := append([]string{"-c", guard, "sh", s.binary, "--no-defaults",
+func (s *Server) start(more []string) error {
+	args := slices.Concat([]string{"-c", guard, "sh", s.binary, "--no-defaults",
 		"--datadir=" + s.data(), "--tmpdir=" + s.temp(), "--init-file=" + s.initFile(), "--log-error=" + s.errorLog(),
-		"--bind-address=127.0.0.1", "--port=" + strconv.Itoa(s.port), "--socket=mariadbd.sock",
+		"--bind-address=" + s.options.Host, "--port=" + strconv.Itoa(s.port), "--socket=mariadbd.sock",
 		"--pid-file=" + filepath.Join(s.dir, "pid"), "--skip-name-resolve", "--max-connections=1000",
 		// These settings are small and quick. Tests kill only the process and never the
 		// machine, so nothing has to reach the disk.
 		"--innodb-buffer-pool-size=128M", "--innodb-flush-method=nosync", "--skip-log-bin",
-		"--innodb-stats-persistent=0", "--performance-schema=0"}, asRoot()...)
+		"--innodb-stats-persistent=0", "--performance-schema=0"}, more, s.asUser())
 	cmd := exec.Command("/bin/sh", args...)
 	cmd.Env = append(os.Environ(), "DIRECTORY="+s.dir)
 	// A Ctrl-C at the terminal must reach only the tests, or the shell would die first.
@@ -192,8 +219,8 @@ func (s *Server) run(sql string) error {
 // query runs statements in a database, and returns the rows, one per line with tabs between
 // the columns.
 func (s *Server) query(ctx context.Context, database, sql string) (string, error) {
-	cmd := exec.CommandContext(ctx, s.client, "--no-defaults", "--protocol=tcp", "--host=127.0.0.1", "--batch", "--skip-column-names",
-		"--port="+strconv.Itoa(s.port), "--user="+user, "--database="+database)
+	cmd := exec.CommandContext(ctx, s.client, "--no-defaults", "--protocol=tcp", "--host="+s.options.Host, "--batch", "--skip-column-names",
+		"--port="+strconv.Itoa(s.port), "--user="+account, "--database="+database)
 	cmd.Env = append(os.Environ(), "MYSQL_PWD="+password)
 	cmd.Stdin = strings.NewReader(sql)
 	var rows, complaints bytes.Buffer
@@ -239,15 +266,17 @@ func (s *Server) stop(word string) error {
 	return err
 }
 
-// Database makes an empty database and returns its DSN.
-func (s *Server) Database(t testing.TB) (dsn string) {
-	t.Helper()
-	name := fmt.Sprintf("t%d", s.databases.Add(1))
-	if err := s.run("CREATE DATABASE " + name); err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("mysql://%s:%s@tcp(%s)/%s", user, password, s.address(), name)
+// DSNOf returns the DSN of a database by its name, whether it is there or not.
+func (s *Server) DSNOf(database string) string {
+	return fmt.Sprintf("mysql://%s:%s@tcp(%s)/%s", account, password, s.address(), database)
 }
+
+// Run runs statements with all rights, in no database, and returns the rows as Query does. Nothing
+// but ctx limits it.
+func (s *Server) Run(ctx context.Context, sql string) (string, error) { return s.query(ctx, "", sql) }
+
+// Use makes the database of a DSN that of DSN and Query.
+func (s *Server) Use(dsn string) { s.dsn = dsn }
 
 // DSN returns the DSN of the server's first database.
 func (s *Server) DSN() string { return s.dsn }
@@ -261,10 +290,10 @@ func (s *Server) PlainDSN(address string) string {
 // Address returns the server's HOST:PORT.
 func (s *Server) Address() string { return s.address() }
 
-// Port returns the server's port on 127.0.0.1; Restart keeps it.
+// Port returns the server's port; Restart keeps it.
 func (s *Server) Port() int { return s.port }
 
-func (s *Server) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)) }
+func (s *Server) address() string { return net.JoinHostPort(s.options.Host, strconv.Itoa(s.port)) }
 
 // Kill ends the server with SIGKILL and returns when it is dead. It keeps the data.
 func (s *Server) Kill(t testing.TB) {
@@ -297,21 +326,61 @@ func (s *Server) Restart(t testing.TB) {
 	if s.guard != nil {
 		t.Fatal("restart mariadbd: it runs")
 	}
-	if err := s.start(); err != nil {
+	more := s.options.Args
+	if s.options.Restarted != nil {
+		more = s.options.Restarted
+	}
+	if s.options.Recover != nil {
+		found, err := s.options.Recover(s.binary, s.asUser(), s.data())
+		if err != nil {
+			t.Fatal(err)
+		}
+		more = slices.Concat(more, found)
+	}
+	if err := s.start(more); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// asRoot lets mariadbd run as root, which it does only with an explicit option.
-func asRoot() []string {
+// Stop ends the server and removes its directory.
+func (s *Server) Stop() error { return s.stop(forget) }
+
+// Log returns what the server has logged.
+func (s *Server) Log() string {
+	text, _ := os.ReadFile(s.errorLog())
+	return string(text)
+}
+
+// asUser says who runs mariadbd. It runs as root only with an explicit option.
+func (s *Server) asUser() []string {
 	if os.Geteuid() == 0 {
-		return []string{"--user=root"}
+		return []string{"--user=" + cmp.Or(s.options.User, "root")}
 	}
 	return nil
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// giveAway gives the directory to the user that runs the server.
+func (s *Server) giveAway() error {
+	if os.Geteuid() != 0 || s.options.User == "" {
+		return nil
+	}
+	u, err := user.Lookup(s.options.User)
+	if err != nil {
+		return err
+	}
+	uid, uidErr := strconv.Atoi(u.Uid)
+	gid, gidErr := strconv.Atoi(u.Gid)
+	if err := errors.Join(uidErr, gidErr); err != nil {
+		return err
+	}
+	return filepath.WalkDir(s.dir, func(path string, _ os.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, uid, gid))
+	})
+}
+
+// FreePort finds a port of an address that nobody uses now.
+func FreePort(host string) (int, error) {
+	l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return 0, fmt.Errorf("find a free port: %w", err)
 	}

@@ -1,8 +1,13 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql/driver"
+	"errors"
+	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -23,17 +28,49 @@ func engines() map[string]func(testing.TB) string {
 	}
 }
 
+// schemas is engines for databases with their schema: copies of one that was migrated.
+func schemas() map[string]func(testing.TB) string {
+	return map[string]func(testing.TB) string{"SQLite": copyOfSQLite, "MariaDB": copiesOfMariaDB.Start}
+}
+
+var copiesOfMariaDB = mariadb.Copies{Prepare: func(dsn string) error {
+	_, err := Migrate(context.Background(), dsn)
+	return err
+}}
+
+var migratedSQLite = sync.OnceValues(func() (file []byte, err error) {
+	dir, err := os.MkdirTemp("", "jetmon-sqlite-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	path := filepath.Join(dir, "migrated.db")
+	if _, err := Migrate(context.Background(), "sqlite:"+path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
+
+func copyOfSQLite(t testing.TB) string {
+	t.Helper()
+	file, err := migratedSQLite()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dsn := engines()["SQLite"](t)
+	if err := os.WriteFile(strings.TrimPrefix(dsn, "sqlite:"), file, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dsn
+}
+
 // onEach runs a test on every engine, in a database with its schema.
 func onEach(t *testing.T, f func(t *testing.T, dsn string)) {
 	t.Helper()
-	for name, fresh := range engines() {
+	for name, fresh := range schemas() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dsn := fresh(t)
-			if _, err := Migrate(t.Context(), dsn); err != nil {
-				t.Fatal(err)
-			}
-			f(t, dsn)
+			f(t, fresh(t))
 		})
 	}
 }
@@ -90,13 +127,13 @@ func databaseWith(t testing.TB, dsn string, wrap func(driver.Connector) driver.C
 
 func TestTheStoreConforms(t *testing.T) {
 	t.Parallel()
-	for name, fresh := range engines() {
+	for name, fresh := range schemas() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			said := newProtocol()
 			t.Run("the suite", func(t *testing.T) {
-				storetest.Run(t, func(t testing.TB) storetest.Database { return migratedWith(t, fresh(t), said.wrap) })
-				storetest.RunRandom(t, 1, func(t testing.TB) storetest.Database { return migratedWith(t, fresh(t), said.wrap) })
+				storetest.Run(t, func(t testing.TB) storetest.Database { return databaseWith(t, fresh(t), said.wrap) })
+				storetest.RunRandom(t, 1, func(t testing.TB) storetest.Database { return databaseWith(t, fresh(t), said.wrap) })
 			})
 			t.Run("each of its statements has an index", func(t *testing.T) { said.wantIndexes(t, fresh(t)) })
 		})
@@ -106,22 +143,11 @@ func TestTheStoreConforms(t *testing.T) {
 func TestTheStoreConformsAtRandom(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{4}, func(t *testing.T, seed uint64) {
-		for name, fresh := range engines() {
+		for name, fresh := range schemas() {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				storetest.RunRandom(t, seed, func(t testing.TB) storetest.Database { return migrated(t, fresh(t)) })
+				storetest.RunRandom(t, seed, func(t testing.TB) storetest.Database { return database(t, fresh(t)) })
 			})
 		}
 	})
-}
-
-// migrated is a database with its schema.
-func migrated(t testing.TB, dsn string) storetest.Database { return migratedWith(t, dsn, nil) }
-
-func migratedWith(t testing.TB, dsn string, wrap func(driver.Connector) driver.Connector) storetest.Database {
-	t.Helper()
-	if _, err := Migrate(t.Context(), dsn); err != nil {
-		t.Fatal(err)
-	}
-	return databaseWith(t, dsn, wrap)
 }

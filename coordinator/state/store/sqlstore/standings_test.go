@@ -12,12 +12,12 @@ import (
 func TestWalksOverMoreChangesThanAreSorted(t *testing.T) {
 	t.Parallel()
 	seeds.Run(t, []uint64{1, 2}, func(t *testing.T, seed uint64) {
-		for name, fresh := range engines() {
+		for name, fresh := range schemas() {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				storetest.RunWalks(t, seed, func(t testing.TB) storetest.Database {
 					dsn := fresh(t)
-					db := migrated(t, dsn)
+					db := database(t, dsn)
 					db.Open = func(t testing.TB, legacyWrites bool) store.Store {
 						return open(t, dsn, Options{LegacyWrites: legacyWrites, mostSorted: 3})
 					}
