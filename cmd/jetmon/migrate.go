@@ -19,7 +19,7 @@ const (
 
 // databaseFlags select the database.
 type databaseFlags struct {
-	DB       string `name:"db" required:"" placeholder:"DSN" help:"Database: mysql://user:pass@tcp(host:port)/db or sqlite:PATH, or @FILE for a file with such a line."`
+	DB       string `name:"db" required:"" placeholder:"DSN" help:"Database: mysql://user:pass@tcp(host:port)/db or sqlite:PATH, with a comma between several hosts, which are tried in turn; or @FILE for a file with such a line."`
 	DBConfig string `name:"db-config" placeholder:"FILE" help:"v1's db-config.conf: the master of its dataset misc is the database, unless --db says otherwise. By default the one beside v1's config.json."`
 }
 

@@ -47,6 +47,51 @@ type grid struct {
 	wires map[[2]node]*wire
 }
 
+// newGrid is a grid on a server of which nothing runs yet.
+func newGrid(t *testing.T, p plan, server *mariadb.Server) *grid {
+	g := &grid{
+		plan: p, inbox: newInbox(t), server: server, farm: newFarm(t, min(p.sites, 250)),
+		running: newRunning(), wires: map[[2]node]*wire{},
+	}
+	g.addresses[wordpress] = strings.TrimPrefix(g.inbox.server.URL, "http://")
+	t.Cleanup(func() {
+		if t.Failed() {
+			g.tell(t)
+		}
+	})
+	return g
+}
+
+// sow puts the sites on the farm and into the table.
+func (g *grid) sow(t *testing.T) {
+	t.Helper()
+	for i := range g.plan.sites {
+		// Neighbours in the table are in different buckets and shards.
+		g.rows = append(g.rows, row{id: i + 1, blog: i + 1, bucket: i * 37 % 512, url: g.farm.sow(i)})
+	}
+	g.server.Query(t, insert(g.rows))
+}
+
+// verify starts the verifliers.
+func (g *grid) verify(t *testing.T) {
+	t.Helper()
+	for i, region := range []string{"europe", "america", "asia"} {
+		n := verifliers()[i]
+		g.run(t, n, `msg=started.* role=veriflier.* address=(\S+)`, "veriflier", "--name="+string(n), "--region="+region, "--allow-private")
+	}
+}
+
+// relieved reports whether every shard has an owner that is not the victim.
+func (g *grid) relieved(t *testing.T, victim node) bool {
+	owners := g.shards(t)
+	for _, n := range owners {
+		if n == victim {
+			return false
+		}
+	}
+	return len(owners) == 32
+}
+
 // lay starts a grid once there is room for it. It ends with the test, and a failed test shows
 // the logs.
 func lay(t *testing.T, p plan) *grid {
@@ -59,29 +104,13 @@ func lay(t *testing.T, p plan) *grid {
 	if p.room == 0 {
 		p.room = 200
 	}
-	g := &grid{
-		plan: p, inbox: newInbox(t), server: mariadb.NewServer(t), farm: newFarm(t, min(p.sites, 250)),
-		running: newRunning(), wires: map[[2]node]*wire{},
-	}
+	g := newGrid(t, p, mariadb.NewServer(t))
 	g.addresses[database] = g.server.Address()
-	g.addresses[wordpress] = strings.TrimPrefix(g.inbox.server.URL, "http://")
 	if code, _, stderr := run(t, "migrate", "--db="+g.server.PlainDSN(g.server.Address())); code != 0 {
 		t.Fatalf("jetmon migrate: exit code %d: %s", code, stderr)
 	}
-	for i := range p.sites {
-		// Neighbours in the table are in different buckets and shards.
-		g.rows = append(g.rows, row{id: i + 1, blog: i + 1, bucket: i * 37 % 512, url: g.farm.sow(i)})
-	}
-	g.server.Query(t, insert(g.rows))
-	t.Cleanup(func() {
-		if t.Failed() {
-			g.tell(t)
-		}
-	})
-	for i, region := range []string{"europe", "america", "asia"} {
-		n := verifliers()[i]
-		g.run(t, n, `msg=started.* role=veriflier.* address=(\S+)`, "veriflier", "--name="+string(n), "--region="+region, "--allow-private")
-	}
+	g.sow(t)
+	g.verify(t)
 	for i := range p.coordinators {
 		g.coordinate(t, i)
 	}

@@ -15,7 +15,7 @@ const (
 	// maxPlain bounds the bytes of a blob before it is compressed: what a reader takes on trust.
 	maxPlain = 32 << 20
 	// maxCodes bounds the codes of a row of the journal; what is more gets another row.
-	maxCodes = 4 << 20
+	maxCodes = 2 << 20
 	// window is as far back as compression looks.
 	window = 1 << 20
 )

@@ -39,8 +39,9 @@ type Checks interface {
 }
 
 const (
-	// MaxCheckBlob bounds the bytes of a blob: what every server takes in one statement.
-	MaxCheckBlob = 8 << 20
+	// MaxCheckBlob bounds the bytes of a blob: what every server takes in one row. TiDB's are of
+	// 6 MiB.
+	MaxCheckBlob = 5 << 20
 	// MaxCheckRows bounds the rows that one call adds or replaces.
 	MaxCheckRows = 1 << 16
 	// FoldedRows is how many rows a fold may make of a bucket and hour. They are numbered from 0.

@@ -33,7 +33,9 @@ type purpose struct {
 	// migrate means that tables will be made: a missing file is created, and statements have
 	// no timeout.
 	migrate bool
-	log     *slog.Logger
+	// replicas means that nothing will be written.
+	replicas bool
+	log      *slog.Logger
 }
 
 // class is the meaning of a driver's error.

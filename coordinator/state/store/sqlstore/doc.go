@@ -44,5 +44,9 @@
 // lockWait for a lock, so that a table that is locked for minutes costs no shard its lease.
 // On SQLite there is no such choice.
 //
+// A session asks its server what it is and sets what that kind needs: see Engine. Of several
+// servers those that cannot serve are passed over: see servers. What may lag is read from a
+// replica, if there is one that keeps up: see replica.
+//
 // The package has no goroutine that outlives a call.
 package sqlstore

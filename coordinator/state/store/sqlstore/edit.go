@@ -53,10 +53,15 @@ func (s *Store) newCreation(site record.Site) (*creation, error) {
 
 // run is the transaction.
 func (c *creation) run(t txn) error {
-	if err := c.mayEdit(t, c.site.Bucket); err != nil {
+	if err := c.lockBlog(t, c.site.BlogID); err != nil {
 		return err
 	}
-	if err := c.lockBlog(t, c.site.BlogID); err != nil {
+	return c.add(t)
+}
+
+// add is the part of run that has the lock of the site's blog.
+func (c *creation) add(t txn) error {
+	if err := c.mayEdit(t, c.site.Bucket); err != nil {
 		return err
 	}
 	if err := noOther(t, 0, c.site); err != nil {

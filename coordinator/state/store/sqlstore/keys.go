@@ -12,8 +12,9 @@ import (
 	"github.com/Automattic/jetmon/internal/fault"
 )
 
-// CreateSiteOnce implements store.Keys. The unique index of the keys decides which of two calls
-// adds the site; the other one starts again, and finds it.
+// CreateSiteOnce implements store.Keys. Two calls for one site wait for each other before they look
+// for the key. Of calls for the sites of two blogs, which use one key by mistake, the unique index
+// of the keys has one start again, and find the other's.
 func (s *Store) CreateSiteOnce(ctx context.Context, key store.Key, site record.Site) (record.Site, error) {
 	c, err := s.newCreation(site)
 	if err != nil {
@@ -21,10 +22,13 @@ func (s *Store) CreateSiteOnce(ctx context.Context, key store.Key, site record.S
 	}
 	var earlier check.SiteID
 	err = s.edit(ctx, func(t txn) (err error) {
+		if err := s.lockBlog(t, site.BlogID); err != nil {
+			return err
+		}
 		if earlier, err = s.usedKey(t, key); err != nil || earlier != 0 {
 			return err
 		}
-		if err := c.run(t); err != nil {
+		if err := c.add(t); err != nil {
 			return err
 		}
 		_, err = t.exec("INSERT INTO jetmon_site_keys (key_hash, request_hash, site_id, made_ms) VALUES (?, ?, ?, ?)",

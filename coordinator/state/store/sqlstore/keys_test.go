@@ -1,13 +1,55 @@
 package sqlstore
 
 import (
+	"context"
 	"fmt"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/test/mariadb"
 )
+
+// Under READ COMMITTED a call sees what another commits meanwhile: it must not look for the key, be
+// overtaken by a call with the same key, and then take the site of that one for somebody else's.
+func TestACallThatIsOvertakenUnderItsKeyFindsTheSite(t *testing.T) {
+	t.Parallel()
+	plain := mariadb.Start(t)
+	site := record.Site{BlogID: 1, URL: "https://example.com/", Interval: time.Minute}
+	key := store.Key{Hash: [32]byte{1}, At: time.Now()}
+	for _, before := range []string{"SELECT uses FROM jetmon_site_locks", "SELECT request_hash", "SELECT jetpack_monitor_site_id, monitor_url"} {
+		site.BlogID++
+		key.Hash[0]++
+		other := open(t, plain, Options{Migrate: true})
+		var once sync.Once
+		var first record.Site
+		var failed error
+		overtaken := open(t, asTiDB(t, plain, func(query string) {
+			if strings.HasPrefix(query, before) {
+				once.Do(func() {
+					// One that waits for the overtaken call's lock comes too late to overtake it.
+					ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+					defer cancel()
+					first, failed = other.CreateSiteOnce(ctx, key, site)
+				})
+			}
+		}), Options{})
+		second, err := overtaken.CreateSiteOnce(t.Context(), key, site)
+		once.Do(func() { t.Errorf("never overtaken before %q", before) })
+		if err != nil {
+			t.Errorf("overtaken before %q: %v", before, err)
+		}
+		if failed == nil && first.ID != second.ID {
+			t.Errorf("overtaken before %q: the sites are %d and %d", before, first.ID, second.ID)
+		}
+		if failed != nil && before == "SELECT uses FROM jetmon_site_locks" {
+			t.Errorf("the call that overtakes: %v", failed)
+		}
+	}
+}
 
 // Wherever the connection of a call breaks, also when its commit was made and its answer lost, the
 // second call under the key finds the site, or adds it.

@@ -3,6 +3,8 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -163,16 +165,23 @@ func TestErrorsOfMySQLAndItsKinAreClassified(t *testing.T) {
 	for want, numbers := range map[class][]uint16{
 		duplicate: {1022, 1062, 1586},
 		present:   {1060, 1061},
-		transient: {1205, 1213, 1020, 3101, 9007, 8002, 8022, 8028},
+		transient: {1205, 1213, 1020, 1180, 3101, 9007, 8002, 8022, 8028},
 		unfit:     {1264, 1265, 1267, 1292, 1366, 1406, 3988},
 		foreign:   {1193, 1235},
-		other:     {1, 1047, 1064, 1146, 1290, 2013, 8001, 8027, 9001, 9006, 9008},
+		other:     {1, 1047, 1064, 1105, 1146, 1290, 2013, 8001, 8027, 9001, 9006, 9008},
 	} {
 		for _, number := range numbers {
 			if got := classifyMySQL(&mysql.MySQLError{Number: number, Message: "x"}); got != want {
 				t.Errorf("error %d is of class %d, want %d", number, got, want)
 			}
 		}
+	}
+	if got := classifyMySQL(&mysql.MySQLError{Number: 1105, Message: "pessimistic lock retry limit reached"}); got != transient {
+		t.Errorf("a statement of TiDB that met others too often is of class %d", got)
+	}
+	lost := (&session{}).judge(&mysql.MySQLError{Number: 1047, Message: "WSREP has not yet prepared node for application use"})
+	if got := classifyMySQL(lost); got != transient || !errors.Is(lost, driver.ErrBadConn) || !IsAway(lost) {
+		t.Errorf("a node that cannot serve is of class %d: %v", got, lost)
 	}
 	if got := classifyMySQL(context.Canceled); got != other {
 		t.Errorf("no error of the server is of class %d", got)
@@ -187,55 +196,12 @@ func TestASessionOverridesTheServersIsolationAndTimeouts(t *testing.T) {
 		s := open(t, server.DSN(), Options{Migrate: true})
 		for name, pool := range map[string]*sql.DB{"leases": s.leases, "writer": s.writer, "reader": s.reader, "editor": s.editor} {
 			var got string
-			if err := pool.QueryRowContext(t.Context(), "SELECT CONCAT(@@session.tx_isolation, ' ', @@session.wsrep_sync_wait)").Scan(&got); err != nil {
+			if err := pool.QueryRowContext(t.Context(), "SELECT @@session.tx_isolation").Scan(&got); err != nil {
 				t.Fatal(err)
 			}
-			if got != "REPEATABLE-READ 7" {
+			if got != "REPEATABLE-READ" {
 				t.Errorf("on a server whose sessions are %s those of %s are %s", level, name, got)
 			}
 		}
-	}
-}
-
-// MySQL and TiDB are not Galera, and say that they know no such variable.
-func TestAServerWithoutGaleraIsAskedForItOnce(t *testing.T) {
-	t.Parallel()
-	var asked, sessions atomic.Int64
-	dsn := through(t, mariadb.Start(t), func(query string) treatment {
-		switch {
-		case strings.Contains(query, "wsrep"):
-			asked.Add(1)
-			return treatment{errno: 1193, unheard: true}
-		case strings.Contains(query, "ISOLATION LEVEL"):
-			sessions.Add(1)
-		}
-		return treatment{}
-	})
-	if _, err := Migrate(t.Context(), dsn); err != nil {
-		t.Fatal(err)
-	}
-	asked.Store(0)
-	s := open(t, dsn, Options{})
-	if asked.Load() != 1 {
-		t.Errorf("it was asked %d times for what it does not know", asked.Load())
-	}
-	var conns []*sql.Conn
-	for range 10 { // more sessions, one beside the other
-		conn, err := s.writer.Conn(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		conns = append(conns, conn)
-	}
-	for _, conn := range conns {
-		if err := conn.Close(); err != nil {
-			t.Error(err)
-		}
-	}
-	if n := sessions.Load(); n < 10 {
-		t.Errorf("%d sessions only", n)
-	}
-	if n := asked.Load(); n != 1 {
-		t.Errorf("it was asked %d times for what it does not know", n)
 	}
 }

@@ -172,16 +172,27 @@ func hasColumn(ctx context.Context, tx *sql.Tx, table, column string) (bool, err
 	return slices.Contains(names, column), rows.Err()
 }
 
+// schemaVersion is the query for the version of a database's schema.
+const schemaVersion = "SELECT MAX(version_id) FROM " + versionTable
+
+// newest is the version of the schema that this program needs.
+func (d *dialect) newest() (int64, error) {
+	steps, err := d.migrations()
+	if err != nil {
+		return 0, err
+	}
+	return steps[len(steps)-1].Version, nil
+}
+
 // verify checks that the schema is the one that this program needs, or newer: migrations
 // only add.
 func (s *Store) verify(ctx context.Context) error {
-	steps, err := s.dsn.dialect.migrations()
+	want, err := s.dsn.dialect.newest()
 	if err != nil {
 		return err
 	}
-	want := steps[len(steps)-1].Version
 	var have sql.NullInt64
-	err = s.reader.QueryRowContext(ctx, "SELECT MAX(version_id) FROM "+versionTable).Scan(&have)
+	err = s.reader.QueryRowContext(ctx, schemaVersion).Scan(&have)
 	switch {
 	case ctx.Err() != nil:
 		return s.fault("read the schema's version", err)

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"strconv"
-	"sync/atomic"
+	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -72,49 +72,11 @@ func mysqlConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error) 
 	if cfg.TLS, err = dsn.tls(cfg.TLS); err != nil {
 		return connectors{}, err
 	}
-	bases, err := dsn.servers(cfg)
+	c, err := dsn.servers(cfg, p)
 	if err != nil {
 		return connectors{}, err
 	}
-	c := &sessionConnector{Connector: bases}
-	return connectors{write: c, read: c, leases: 12, writers: 28, readers: 32}, nil
-}
-
-// sessionConnector makes sessions with the same isolation, whatever the server's
-// configuration.
-type sessionConnector struct {
-	driver.Connector
-	// noGalera means that the server has refused catchUp: it is not a node of Galera.
-	noGalera atomic.Bool
-}
-
-const (
-	// isolate uses the only syntax that all servers know: the name of the variable differs.
-	isolate = "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"
-	// catchUp makes a node of Galera read (1), update and delete (2), and insert (4) only
-	// after it has applied the earlier commits of other nodes. Elsewhere it has no effect.
-	catchUp = "SET SESSION wsrep_sync_wait = 7"
-)
-
-// Connect implements driver.Connector.
-func (c *sessionConnector) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	session := conn.(driver.ExecerContext)
-	_, err = session.ExecContext(ctx, isolate, nil)
-	if err == nil && !c.noGalera.Load() {
-		_, err = session.ExecContext(ctx, catchUp, nil)
-		if classifyMySQL(err) == foreign {
-			c.noGalera.Store(true)
-			err = nil
-		}
-	}
-	if err != nil {
-		return nil, errors.Join(err, conn.Close())
-	}
-	return conn, nil
+	return connectors{write: c, read: c, engine: c.engine, announce: c.announce, leases: 12, writers: 28, readers: 32}, nil
 }
 
 // lockWait bounds how long a statement waits for a lock. It is less than the timeout of a
@@ -136,6 +98,9 @@ func defaultTo(d, otherwise time.Duration) time.Duration {
 }
 
 func classifyMySQL(err error) class {
+	if errors.Is(err, driver.ErrBadConn) {
+		return transient // the statement, or COMMIT, has not reached a server that takes it
+	}
 	e, ok := errors.AsType[*mysql.MySQLError](err)
 	if !ok {
 		return other
@@ -147,8 +112,15 @@ func classifyMySQL(err error) class {
 		return present
 	case 1205, 1213, 1020, 3101: // ER_LOCK_WAIT_TIMEOUT, ER_LOCK_DEADLOCK, ER_CHECKREAD, ER_TRANSACTION_ROLLBACK_DURING_COMMIT
 		return transient
+	case 1180: // ER_ERROR_DURING_COMMIT: a node of Galera that loses the others; what is written twice is recognised
+		return transient
 	case 8002, 8022, 8028, 9007: // TiDB: a write conflict, one of its store, a schema change, a write conflict
 		return transient
+	case 1105: // TiDB's word for what has no number: a statement that met others too often while it took its locks
+		if strings.Contains(e.Message, "lock retry limit reached") {
+			return transient
+		}
+		return other
 	case 1264, 1265, 1267, 1292, 1366, 1406, 3988: // out of range, truncated, collations, wrong, wrong string, too long, unconvertible
 		return unfit
 	case 1193, 1235: // ER_UNKNOWN_SYSTEM_VARIABLE, ER_NOT_SUPPORTED_YET

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -183,7 +184,7 @@ func TestAnUnusableDatabaseIsNamedWithItsRemedy(t *testing.T) {
 			_, err = Open(t.Context(), dsn, Options{})
 			wantError(t, err, d.String(), "schema version 5", "run `jetmon migrate --db")
 			// A newer program may have been here: migrations only add.
-			if _, err := s.writer.ExecContext(t.Context(), "INSERT INTO jetmon_schema (version_id, is_applied) VALUES (99, 1)"); err != nil {
+			if _, err := s.writer.ExecContext(t.Context(), "INSERT INTO jetmon_schema (version_id, is_applied) VALUES (99999, 1)"); err != nil {
 				t.Fatal(err)
 			}
 			open(t, dsn, Options{})
@@ -555,5 +556,50 @@ func TestStatementsKeepToTheCommonSubset(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A server that has reset an idle session does not hear the driver's farewell.
+func TestAStoreWhoseServerHasHungUpIsClosed(t *testing.T) {
+	t.Parallel()
+	dsn := mariadb.Start(t)
+	_, rest, _ := strings.Cut(dsn, "@tcp(")
+	server, _, _ := strings.Cut(rest, ")")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sides sync.WaitGroup
+	clients := make(chan *net.TCPConn, 100)
+	sides.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return // it is closed
+			}
+			to, err := net.Dial("tcp", server)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			clients <- client.(*net.TCPConn)
+			sides.Go(func() { _, _ = io.Copy(to, client); to.Close() })
+			sides.Go(func() { _, _ = io.Copy(client, to) })
+		}
+	})
+	s, err := Open(t.Context(), strings.Replace(dsn, server, l.Addr().String(), 1), Options{Migrate: true, LegacyWrites: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	for len(clients) > 0 {
+		c := <-clients
+		if err := errors.Join(c.SetLinger(0), c.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+	sides.Wait()
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

@@ -23,6 +23,10 @@ type pools struct {
 // connectors makes connections: for write transactions, and for single reads.
 type connectors struct {
 	write, read driver.Connector
+	// engine tells what the server is, as far as that is known.
+	engine func() Engine
+	// announce has what each server is logged, from now on.
+	announce func()
 	// leases, writers and readers bound the connections of each pool, idle ones included.
 	leases, writers, readers int
 	// oneWriter means that all writes share the writer's connections.

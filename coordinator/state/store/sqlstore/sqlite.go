@@ -51,7 +51,7 @@ func sqliteConnectors(_ context.Context, dsn DSN, p purpose) (connectors, error)
 	if err != nil {
 		return connectors{}, fault.New(fault.Invalid, "%s: %w", dsn, err)
 	}
-	return connectors{write: write, read: read, writers: 1, readers: 4, oneWriter: true}, nil
+	return connectors{write: write, read: read, engine: func() Engine { return Engine{kind: sqliteKind} }, announce: func() {}, writers: 1, readers: 4, oneWriter: true}, nil
 }
 
 // sqliteURI escapes a path, so that a question mark stays part of it.

@@ -22,6 +22,9 @@ type Store struct {
 	noEdits, trial bool
 	log            *slog.Logger
 	pools
+	// engine and announce are those of the connectors.
+	engine   func() Engine
+	announce func()
 	// notReadOnly means that the server does not support read-only transactions (TiDB).
 	notReadOnly atomic.Bool
 	// allIndexed means that every site can be found by its host in our own table; scans bounds
@@ -88,6 +91,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 	if err := s.verify(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
+	s.announce()
 	return s, nil
 }
 
@@ -98,12 +102,16 @@ func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, noEdits: o.NoEdits, trial: o.Trial, log: o.Log, pools: c.open(o.wrap), nothing: new(ours), scans: make(turns, maxScans), mostSorted: cmp.Or(o.mostSorted, mostSorted)}
+	s := &Store{dsn: d, legacyWrites: o.LegacyWrites, noEdits: o.NoEdits, trial: o.Trial, log: o.Log, pools: c.open(o.wrap), engine: c.engine, announce: c.announce, nothing: new(ours), scans: make(turns, maxScans), mostSorted: cmp.Or(o.mostSorted, mostSorted)}
 	if err := s.patiently(ctx, func() error { return s.ping(ctx) }); err != nil {
 		return nil, errors.Join(s.fault("open "+d.String(), err), s.Close())
 	}
+	s.notReadOnly.Store(s.Engine().kind == tidbKind)
 	return s, nil
 }
+
+// Engine is what the server of the newest session says that it is.
+func (s *Store) Engine() Engine { return s.engine() }
 
 func (s *Store) ping(ctx context.Context) error {
 	if err := s.writer.PingContext(ctx); err != nil {

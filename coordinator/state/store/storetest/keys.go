@@ -14,7 +14,6 @@ func keyTests() []test {
 	return []test{
 		{"a site is added once under a key", onceUnderAKey},
 		{"a key is of one site, and known for a day", keysOfOneSite},
-		{"calls at once under a key add one site", keysAtOnce},
 		{"what was refused leaves no key", refusedKeys},
 		{"old keys are forgotten, a few at a time", keysExpire},
 	}

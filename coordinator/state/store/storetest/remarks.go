@@ -100,8 +100,8 @@ func remarksHavePlaces(t *testing.T, db Database) {
 	wantEqual(t, eventsOf(t, db, site.ID), []int64{
 		int64(event.AdvisoryOpened), int64(event.SiteDown), int64(event.AdvisoryClosed), int64(event.SiteUp),
 	})
-	if last := db.Int(t, "SELECT last_seq FROM jetmon_site_order WHERE site_id = ?", site.ID); last != 4 {
-		t.Errorf("the last place is %d, want 4", last)
+	if last := db.Int(t, "SELECT last_seq FROM jetmon_site_order WHERE site_id = ?", site.ID); last < 4 {
+		t.Errorf("the last place is %d, want 4 at least: places follow the ids of rows, which servers hand out in steps", last)
 	}
 }
 

@@ -78,12 +78,16 @@ func tagsGoWithTheirSite(t *testing.T, db Database) {
 	left("after WordPress.com has deleted a row", 1)
 	wantEqual(t, get[record.Site](t)(s.Site(t.Context(), kept.ID)), kept)
 
-	// An id that is used again: the next row gets it, and tags of the earlier one are there.
-	next := kept.ID + 10
-	db.Exec(t, "INSERT INTO jetmon_site_tags (site_id, tag) VALUES (?, 'old'), (?, 'a')", next+1, next+1)
+	// An id that is used again: the next row gets it, and tags of the earlier one are there. Which
+	// id that is depends on the servers, of which each may have its own.
+	const servers = 10
+	next := kept.ID + servers
+	for id := next + 1; id <= next+servers; id++ {
+		db.Exec(t, "INSERT INTO jetmon_site_tags (site_id, tag) VALUES (?, 'old'), (?, 'a')", id, id)
+	}
 	insert(t, db, record.Site{ID: next, Bucket: 7, URL: url(4)})
-	if again := tagged(5); again.ID != next+1 {
-		t.Fatalf("the site has the id %d, want %d", again.ID, next+1)
+	if again := tagged(5); again.ID <= next || again.ID > next+servers {
+		t.Fatalf("the site has the id %d, want one of the next after %d", again.ID, next)
 	} else {
 		wantEqual(t, get[record.Site](t)(s.Site(t.Context(), again.ID)).Tags, []string{"5", "a"})
 	}

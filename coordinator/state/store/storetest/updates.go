@@ -20,6 +20,7 @@ func updateTests() []test {
 		{"of concurrent additions to a list none is lost", addersToAList},
 		{"an update that changes nothing leaves an odd row as it is", oddRowsStay},
 		{"a refused edit writes nothing and returns its error", refusedEdit},
+		{"calls at once under a key add one site", keysAtOnce},
 	}
 }
 
