@@ -33,8 +33,15 @@ func (f *findings) add(what, subject, good string, err error) {
 	verdict, detail := "ok", good
 	if err != nil {
 		f.failed = true
-		verdict, detail = "FAIL", strings.Join(strings.Fields(err.Error()), " ")
+		verdict, detail = "FAIL", inLine(err)
 	}
+	f.line(verdict, what, subject, detail)
+}
+
+// inLine is an error's text in one line.
+func inLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+func (f *findings) line(verdict, what, subject, detail string) {
 	fmt.Fprintf(f.out, "%s\t%s\t%s\t%s\n", verdict, what, subject, detail)
 }
 
@@ -55,7 +62,7 @@ func (c *coordinatorCommand) check(ctx context.Context, p *program) error {
 	}
 	c.checkPanel(ctx, f, o)
 	checkWordPress(ctx, f, o)
-	c.checkDatabase(ctx, f)
+	c.checkDatabase(ctx, f, o)
 	l, err := listen("listen", c.Listen)
 	if err == nil {
 		err = l.Close()
@@ -76,7 +83,7 @@ func (f *findings) ignored(p *program) {
 		return
 	}
 	for _, s := range p.files.config.Ignored("coordinator") {
-		fmt.Fprintf(f.out, "note\tkey\t%s\t%s\n", s.Key.Name, s.Key.Here)
+		f.line("note", "key", s.Key.Name, s.Key.Here)
 	}
 }
 
@@ -96,7 +103,7 @@ func (c *coordinatorCommand) checkPanel(ctx context.Context, f *findings, o coor
 	}
 }
 
-func (c *coordinatorCommand) checkDatabase(ctx context.Context, f *findings) {
+func (c *coordinatorCommand) checkDatabase(ctx context.Context, f *findings, o coordinator.Options) {
 	dsn, err := c.dsn()
 	if err != nil {
 		f.add("database", "-", "", err)
@@ -107,6 +114,7 @@ func (c *coordinatorCommand) checkDatabase(ctx context.Context, f *findings) {
 		f.add("database", "-", "", err)
 		return
 	}
+	f.servers(ctx, dsn, "read-only, and passed over as long as it is")
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	db, err := sqlstore.Open(ctx, dsn, sqlstore.Options{})
@@ -116,7 +124,49 @@ func (c *coordinatorCommand) checkDatabase(ctx context.Context, f *findings) {
 	}
 	members, err := db.ListMembers(ctx, time.Now())
 	err = errors.Join(err, db.Close())
-	f.add("database", parsed.String(), fmt.Sprintf("reachable, its schema is up to date, %d coordinators work on it", len(members)), err)
+	f.add("database", parsed.String(), fmt.Sprintf("%s, its schema is up to date, %d coordinators work on it", db.Engine(), len(members)), err)
+	if replicas, err := c.replicas(); err != nil {
+		f.add("replicas", "-", "", err)
+	} else if replicas != "" {
+		checkReplicas(ctx, f, replicas)
+	}
+}
+
+// checkReplicas opens what --db-read names.
+func checkReplicas(ctx context.Context, f *findings, dsn string) {
+	parsed, err := sqlstore.ParseDSN(dsn)
+	if err != nil {
+		f.add("replicas", "-", "", err)
+		return
+	}
+	f.servers(ctx, dsn, "read-only")
+	db, err := sqlstore.Open(ctx, dsn, sqlstore.Options{Replica: true})
+	if err != nil {
+		f.add("replicas", parsed.String(), "", err)
+		return
+	}
+	f.add("replicas", parsed.String(), fmt.Sprintf("%s, with our schema", db.Engine()), db.Close())
+}
+
+// servers tells how each of several servers is. One that is away is no failure, since the others
+// stand in for it.
+func (f *findings) servers(ctx context.Context, dsn, readOnly string) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	all, err := sqlstore.Survey(ctx, dsn)
+	if err != nil {
+		return // the line of all of them tells it
+	}
+	for _, one := range all {
+		switch {
+		case one.Err != nil && sqlstore.IsAway(one.Err):
+			f.line("note", "server", one.Server, "passed over: "+inLine(one.Err))
+		case one.ReadOnly:
+			f.line("ok", "server", one.Server, one.Engine.String()+", "+readOnly)
+		default:
+			f.add("server", one.Server, one.Engine.String(), one.Err)
+		}
+	}
 }
 
 // checkWordPress makes a TLS handshake with WordPress.com, and sends nothing.

@@ -21,6 +21,7 @@ type coordinatorCommand struct {
 	Endpoint    string `placeholder:"HOST:PORT" help:"Address at which other coordinators reach this one; the listening address by default."`
 
 	databaseFlags `embed:""`
+	replicaFlags  `embed:""`
 	DBUpdates     bool `name:"db-updates" help:"Write status changes into jetpack_monitor_sites (DB_UPDATES_ENABLE), and what callers of the API add, change and delete. Without this flag Jetmon only reads that table, unless --db-edits says otherwise."`
 	DBEdits       bool `name:"db-edits" help:"Write what callers of the API add, change and delete into jetpack_monitor_sites, also without --db-updates. Without both flags such edits are refused; the settings of a site are in a table of Jetmon's own, and can always be edited. On trial only buckets that were taken over can."`
 	BucketMin     int  `default:"0" help:"First bucket to own, 0..511."`
@@ -62,6 +63,10 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if _, err := sqlstore.ParseDSN(dsn); err != nil {
 		return databaseError(err)
 	}
+	replicas, err := c.replicas()
+	if err != nil {
+		return err
+	}
 	diagnoser, prober, err := c.Diagnose.open()
 	if err != nil {
 		return err
@@ -90,6 +95,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	p.collectAt(coordinatorGC)
 	server := newLiveServer(&o.Server)
 	r := &lateCoordinator{dsn: dsn, db: c.storeOptions(proc.log), o: o}
+	r.db.Read, r.db.MostLag = replicas, c.DBReadLag
 	proc.reload = p.reloader(proc, c.reload(r, server))
 	return proc.run(ctx, r)
 }

@@ -23,17 +23,41 @@ type databaseFlags struct {
 	DBConfig string `name:"db-config" placeholder:"FILE" help:"v1's db-config.conf: the master of its dataset misc is the database, unless --db says otherwise. By default the one beside v1's config.json."`
 }
 
-// dsn resolves @FILE, which keeps the password out of the list of processes.
-func (f databaseFlags) dsn() (string, error) {
-	path, inFile := strings.CutPrefix(f.DB, "@")
+// dsn is the database's.
+func (f databaseFlags) dsn() (string, error) { return resolveDSN("--db", f.DB) }
+
+// resolveDSN resolves @FILE, which keeps the password out of the list of processes.
+func resolveDSN(flag, value string) (string, error) {
+	path, inFile := strings.CutPrefix(value, "@")
 	if !inFile {
-		return f.DB, nil
+		return value, nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return "", usagef("--db: %w", err)
+		return "", usagef("%s: %w", flag, err)
 	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+// replicaFlags select who else may answer what is read.
+type replicaFlags struct {
+	DBRead    string        `name:"db-read" placeholder:"DSN" help:"Replicas of the database, for lists of outages and incidents and for exports, which may then lag; @FILE as in --db. One that is behind or away is not asked."`
+	DBReadLag time.Duration `name:"db-read-lag" default:"5s" help:"How far a replica of --db-read may be behind."`
+}
+
+// replicas returns the DSN of the replicas, empty for none.
+func (f replicaFlags) replicas() (string, error) {
+	dsn, err := resolveDSN("--db-read", f.DBRead)
+	if err != nil || dsn == "" {
+		return "", err
+	}
+	if f.DBReadLag <= 0 {
+		return "", usagef("--db-read-lag must be longer than nothing, is %s", f.DBReadLag)
+	}
+	if _, err := sqlstore.ParseDSN(dsn); err != nil {
+		return "", usagef("--db-read: %w", err)
+	}
+	return dsn, nil
 }
 
 // databaseError distinguishes a wrong DSN, a usage error, from a database that does not

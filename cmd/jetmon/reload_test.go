@@ -277,12 +277,16 @@ func TestCheckConfigTriesWhatACoordinatorNeeds(t *testing.T) {
 		code             int
 		want             []string
 	}{
-		{"all is well", "", "", exitOK, []string{"ok", "answers under its name", "up to date", "reachable, without TLS", "0..511"}},
+		{"all is well", "", "", exitOK, []string{"ok", "answers under its name", "SQLite, its schema is up to date", "reachable, without TLS", "0..511"}},
 		{"a veriflier of another name", "panel", "--veriflier=name=eu1,region=eu,addr=" + addr, exitFailed, []string{`FAIL  veriflier`, `answered as "Veriflier 1"`}},
 		{"a veriflier that is dead", "panel", "--veriflier=name=eu1,region=eu,addr=127.0.0.1:1", exitFailed, []string{`FAIL  veriflier`, "refused"}},
 		{"a wrong token", "token", "--veriflier-token-file=" + write(t, "wrong", theirsToken+"\n"), exitFailed, []string{"FAIL  veriflier", "token is not accepted"}},
 		{"a database that was not migrated", "db", "--db=sqlite:" + filepath.Join(t.TempDir(), "new.db"), exitFailed, []string{"FAIL  database"}},
 		{"a database that is away", "db", "--db=mysql://u:hunter2@tcp(127.0.0.1:1)/jetmon", exitFailed, []string{"FAIL  database", "mysql://u@tcp(127.0.0.1:1)/jetmon", "refused"}},
+		{"a replica that is away", "listen", "--db-read=mysql://u:hunter2@tcp(127.0.0.1:1)/jetmon", exitFailed, []string{"ok    database", "FAIL  replicas", "mysql://u@tcp(127.0.0.1:1)/jetmon", "refused"}},
+		{"servers that are away", "db", "--db=mysql://u:hunter2@tcp(127.0.0.1:1,127.0.0.1:2)/jetmon", exitFailed, []string{"note  server", "127.0.0.1:2", "passed over", "FAIL  database", "mysql://u@tcp(127.0.0.1:1,127.0.0.1:2)/jetmon"}},
+		{"a server that is away, beside one of an odd answer", "db", "--db=mysql://u:hunter2@tcp(127.0.0.1:1," + addr + ")/jetmon", exitFailed, []string{"note  server", "FAIL  database", addr}},
+		{"replicas that are no database", "listen", "--db-read=hunter2", exitFailed, []string{"ok    database", "FAIL  replicas", "neither mysql:// nor sqlite:"}},
 		{"an address in use", "listen", "--listen=" + taken, exitFailed, []string{"FAIL  listen", "in use"}},
 		{"WordPress.com without TLS where there should be", "url", "--wpcom-url=https://" + wpcom + "/", exitFailed, []string{"FAIL  wordpress.com"}},
 		{"no token for WordPress.com", "wptoken", "--log-level=info", exitFailed, []string{"FAIL  wordpress.com", "there is no token"}},

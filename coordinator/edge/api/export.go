@@ -17,7 +17,7 @@ func (s *sites) ExportSites(req *monitorv1.ExportSitesRequest, stream grpc.Serve
 	if err != nil {
 		return err
 	}
-	ctx := stream.Context()
+	ctx := store.MayLag(stream.Context())
 	for after := check.SiteID(0); ; {
 		rows, err := s.o.Store.ListSites(ctx, store.SiteQuery{After: after, Limit: exportedAtOnce, BlogID: f.blog, At: f.at, Tag: f.tag})
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/rules/event"
 	"github.com/Automattic/jetmon/coordinator/rules/incident"
+	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/check"
 )
@@ -21,7 +22,7 @@ func (s *incidents) ListIncidents(ctx context.Context, req *monitorv1.ListIncide
 		return nil, err
 	}
 	size := pageSize(req.GetPageSize())
-	rows, err := s.o.Store.ListIncidents(ctx, before, size+1, req.GetOpen())
+	rows, err := s.o.Store.ListIncidents(store.MayLag(ctx), before, size+1, req.GetOpen())
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (s *incidents) ListIncidentMembers(ctx context.Context, req *monitorv1.List
 		return nil, err
 	}
 	size := pageSize(req.GetPageSize())
-	rows, err := s.o.Store.IncidentMembers(ctx, req.GetIncidentId(), check.SiteID(after), size+1)
+	rows, err := s.o.Store.IncidentMembers(store.MayLag(ctx), req.GetIncidentId(), check.SiteID(after), size+1)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (s *outages) ListOutages(ctx context.Context, req *monitorv1.ListOutagesReq
 	if req.GetBlogId() != 0 {
 		q.Blogs = []check.BlogID{check.BlogID(req.GetBlogId())}
 	}
-	rows, next, err := s.find(ctx, q, f, pageSize(req.GetPageSize()))
+	rows, next, err := s.find(store.MayLag(ctx), q, f, pageSize(req.GetPageSize()))
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func (s *Store) ListBallots(ctx context.Context, id check.SiteID, limit int) ([]
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, limit)
 	}
-	ballots, err := list(ctx, s.reader, scanBallot, ballotQuery+" ORDER BY b.decided_ms DESC, b.id DESC LIMIT ?", id, limit)
+	ballots, err := laxly(ctx, s, scanBallot, ballotQuery+" ORDER BY b.decided_ms DESC, b.id DESC LIMIT ?", id, limit)
 	if err != nil {
 		return nil, s.fault(fmt.Sprintf("read the ballots of site %d", id), err)
 	}
@@ -170,6 +170,7 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]record.
 		order = " ORDER BY o.confirmed_ms + 0 DESC, o.id DESC LIMIT ?"
 	}
 	if q.Before.ID != 0 {
+		ctx = s.onward(ctx, q.Before.Confirmed)
 		confirmed := toMillis(q.Before.Confirmed)
 		where = append(where, "o.confirmed_ms <= ? AND (o.confirmed_ms < ? OR o.id < ?)")
 		args = append(args, confirmed, confirmed, q.Before.ID)
@@ -191,7 +192,7 @@ func (s *Store) ListOutages(ctx context.Context, q store.OutageQuery) ([]record.
 		ids += " WHERE " + strings.Join(where, " AND ")
 	}
 	// The ids come first, from an index alone: of the rows of a page an engine might rather sort all.
-	outages, err := list(ctx, s.reader, scanOutage, outageColumns+" FROM ("+ids+order+") p JOIN jetmon_outages o ON o.id = p.id"+
+	outages, err := laxly(ctx, s, scanOutage, outageColumns+" FROM ("+ids+order+") p JOIN jetmon_outages o ON o.id = p.id"+
 		" ORDER BY o.confirmed_ms DESC, o.id DESC", append(args, q.Limit)...)
 	if err != nil {
 		return nil, s.fault("read outages", err)

@@ -201,7 +201,7 @@ func (s *Store) ListIncidents(ctx context.Context, before int64, limit int, open
 	if before > 0 {
 		where, args = where+" AND i.id < ?", append(args, before)
 	}
-	page, err := list(ctx, s.reader, scanIncident, incidentColumns+where+" ORDER BY i.id DESC LIMIT ?", append(args, limit)...)
+	page, err := laxly(ctx, s, scanIncident, incidentColumns+where+" ORDER BY i.id DESC LIMIT ?", append(args, limit)...)
 	if err != nil {
 		return nil, s.fault("read incidents", err)
 	}
@@ -213,7 +213,7 @@ func (s *Store) IncidentMembers(ctx context.Context, id int64, after check.SiteI
 	if limit < 1 || limit > maxPage {
 		return nil, fault.InvalidField("page_size", "must be from 1 to %d, is %d", maxPage, limit)
 	}
-	page, err := list(ctx, s.reader, scanMember, `SELECT m.site_id, m.at_ms, m.is_down FROM jetmon_incident_members m
+	page, err := laxly(ctx, s, scanMember, `SELECT m.site_id, m.at_ms, m.is_down FROM jetmon_incident_members m
 	WHERE m.incident_id = ? AND m.site_id > ? ORDER BY m.site_id LIMIT ?`, id, after, limit)
 	if err != nil {
 		return nil, s.fault(fmt.Sprintf("read the members of incident %d", id), err)

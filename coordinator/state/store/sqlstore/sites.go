@@ -168,12 +168,15 @@ const likelyRows = 100
 
 func (s *Store) listSites(ctx context.Context, most int, from string, args ...any) ([]record.Site, error) {
 	var row siteRow
-	sites, err := appendRows(ctx, make([]record.Site, 0, min(most, likelyRows)), s.reader, func(rows *sql.Rows) (record.Site, error) {
-		if err := rows.Scan(row.whole()...); err != nil {
-			return record.Site{}, err
-		}
-		return s.site(&row), nil
-	}, wholeColumns+from, args...)
+	read := func(ctx context.Context, db *sql.DB) ([]record.Site, error) {
+		return appendRows(ctx, make([]record.Site, 0, min(most, likelyRows)), db, func(rows *sql.Rows) (record.Site, error) {
+			if err := rows.Scan(row.whole()...); err != nil {
+				return record.Site{}, err
+			}
+			return s.site(&row), nil
+		}, wholeColumns+from, args...)
+	}
+	sites, err := laxlyBy(ctx, s, read)
 	if err != nil {
 		return nil, s.fault("read sites", err)
 	}

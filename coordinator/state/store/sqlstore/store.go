@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/Automattic/jetmon/coordinator/state/store"
 	"github.com/Automattic/jetmon/internal/fault"
@@ -25,6 +26,8 @@ type Store struct {
 	// engine and announce are those of the connectors.
 	engine   func() Engine
 	announce func()
+	// replica may be nil.
+	replica *replica
 	// notReadOnly means that the server does not support read-only transactions (TiDB).
 	notReadOnly atomic.Bool
 	// allIndexed means that every site can be found by its host in our own table; scans bounds
@@ -57,6 +60,12 @@ type Options struct {
 	Trial bool
 	// Migrate brings the schema up to date first, and creates a missing SQLite file.
 	Migrate bool
+	// Read is the DSN of one replica or several, for reads that may lag; see store.MayLag. Empty means
+	// none. MostLag is how far behind one may be; 0 means MostLag's default.
+	Read    string
+	MostLag time.Duration
+	// Replica opens servers that are only read, and may accept no writes.
+	Replica bool
 	// Log takes messages that are not errors of a call; nil discards them.
 	Log *slog.Logger
 
@@ -98,7 +107,7 @@ func Open(ctx context.Context, dsn string, o Options) (*Store, error) {
 // connect opens the database and pings it.
 func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
 	o = o.withDefaults()
-	c, err := d.dialect.connectors(ctx, d, purpose{migrate: o.Migrate, log: o.Log})
+	c, err := d.dialect.connectors(ctx, d, purpose{migrate: o.Migrate, replicas: o.Replica, log: o.Log})
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +116,9 @@ func connect(ctx context.Context, d DSN, o Options) (*Store, error) {
 		return nil, errors.Join(s.fault("open "+d.String(), err), s.Close())
 	}
 	s.notReadOnly.Store(s.Engine().kind == tidbKind)
+	if err := s.openReplica(ctx, o); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
 
@@ -131,7 +143,11 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close implements store.Store.
 func (s *Store) Close() error {
-	if err := s.close(); err != nil {
+	err := s.close()
+	if s.replica != nil {
+		err = errors.Join(err, s.replica.db.Close())
+	}
+	if err != nil {
 		return fault.New(fault.Unavailable, "close %s: %w", s.dsn, err)
 	}
 	return nil
