@@ -67,7 +67,7 @@ func (w *watchlist) take(m moment, row *record.Site) {
 	switch is {
 	case roster.Added:
 		w.remarked(m.Time, slot, row)
-		w.agenda.Turn(&schedule.Timer{Slot: slot}, row.ID, w.pace.of(row.Interval))
+		w.begin(m.Time, &schedule.Timer{Slot: slot}, row)
 	case roster.Unknown:
 		w.add(m.Time, *row)
 	case roster.Moved:
@@ -102,11 +102,33 @@ func (w *watchlist) add(now time.Time, row record.Site) *site {
 		s.State.Unsettled = known.Unsure || row.OutageID != 0
 	}
 	if !row.Paused {
-		w.judge.turn(s)
+		w.begin(now, &s.timer, &row)
 		w.recall(now, s)
 	}
 	w.cases.settle(now, s)
 	return s
+}
+
+const (
+	// makeUpFor is how long nobody may have made a shard's checks for its next owner to make up
+	// for them. After more than that it was the whole monitor that stood still: every site has its
+	// turn within its interval.
+	makeUpFor = time.Minute
+	// underWay is how long before its end the last owner may have begun checks whose results did
+	// not count any more: a routine check may take so long. It also covers an owner that had the
+	// shard for a moment only, between two others.
+	underWay = 10 * time.Second
+)
+
+// begin gives a new site its first turn. In a shard that has just come from another owner, a turn
+// that fell between the two is made up for: the site would wait for two intervals otherwise.
+func (w *watchlist) begin(now time.Time, t *schedule.Timer, row *record.Site) {
+	idle := w.judge.tenures[shard.Of(row.Bucket)].Idle
+	if idle.IsZero() || now.Sub(idle) > makeUpFor {
+		w.agenda.Turn(t, row.ID, w.pace.of(row.Interval))
+		return
+	}
+	w.agenda.MakeUp(t, row.ID, w.pace.of(row.Interval), idle.Add(-underWay))
 }
 
 // restart starts a site afresh whose URL has changed: its observations and its outage are of

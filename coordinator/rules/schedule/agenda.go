@@ -50,6 +50,18 @@ func (a *Agenda) Turn(t *Timer, id check.SiteID, interval time.Duration) {
 	a.turns.Add(t.Slot, Next(id, interval, a.clock.Now()))
 }
 
+// MakeUp gives a site the turn that it missed while nobody made its checks, since idle, or its
+// next one, whichever comes first.
+func (a *Agenda) MakeUp(t *Timer, id check.SiteID, interval time.Duration, idle time.Time) {
+	a.leave(t)
+	now := a.clock.Now()
+	next := Next(id, interval, now)
+	if due, missed := Missed(id, interval, idle, now); missed && due.Before(next) {
+		next = due
+	}
+	a.turns.Add(t.Slot, next)
+}
+
 // TurnNow gives a site a turn at once.
 func (a *Agenda) TurnNow(t *Timer) {
 	a.leave(t)

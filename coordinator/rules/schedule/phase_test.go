@@ -125,3 +125,35 @@ func TestPhasesStayAsTheyAre(t *testing.T) {
 		}
 	}
 }
+
+// Whoever takes sites over knows which turns fell into the time without an owner, misses none of
+// them and adds none. Each is made up for no later after its phase point than that time was long,
+// in the order of the phase points.
+func TestTurnsThatNobodyMadeAreMadeUpFor(t *testing.T) {
+	t.Parallel()
+	seeds.Run(t, []uint64{1}, func(t *testing.T, seed uint64) {
+		rng := rand.New(rand.NewPCG(seed, 0))
+		missed := 0
+		for range 20_000 {
+			id := check.SiteID(1 + rng.Int64N(1<<40))
+			interval := time.Duration(1+rng.IntN(255)) * time.Minute
+			now := time.Unix(rng.Int64N(4_000_000_000), rng.Int64N(1e9))
+			idle := now.Add(-time.Duration(rng.Int64N(int64(time.Minute))))
+			turn := schedule.Next(id, interval, idle)
+			due, is := schedule.Missed(id, interval, idle, now)
+			switch {
+			case is != !turn.After(now):
+				t.Fatalf("site %d every %v: its turn came %v after %v without an owner began, and %v that it was missed", id, interval, turn.Sub(idle), now.Sub(idle), is)
+			case !is:
+				continue
+			}
+			missed++
+			if due.Before(now) || due.Sub(turn) > now.Sub(idle) || due.Sub(now) != turn.Sub(idle)/4 {
+				t.Fatalf("site %d every %v: missed its turn %v ago, %v after nobody made it, and is due %v from now", id, interval, now.Sub(turn), turn.Sub(idle), due.Sub(now))
+			}
+		}
+		if missed < 20 {
+			t.Errorf("%d turns were missed: nothing is proved", missed)
+		}
+	})
+}

@@ -31,6 +31,9 @@ type Tenure struct {
 	Leaving bool
 	// Renewed is when its lease was last renewed.
 	Renewed time.Time
+	// Idle is since when nobody had made its checks when the tenure began; zero if nobody ever
+	// had.
+	Idle time.Time
 	// Voice is who hears of its changes, the same for the whole term.
 	Voice Voice
 }

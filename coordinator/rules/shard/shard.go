@@ -52,6 +52,26 @@ type Lease struct {
 	Trial Trial
 }
 
+// IdleSince returns since when nobody has made the checks of a shard, by its lease as the next
+// owner finds it at a moment: since its release, or, as leases last for ttl, since its owner last
+// gave a sign of life. A release that does not say when it was (by an older version) is reckoned
+// to be as old as the time between two looks. It is zero when the shard never had an owner.
+func (l Lease) IdleSince(now time.Time, ttl, look time.Duration) time.Time {
+	since := l.Expires
+	switch {
+	case l.Term == 0:
+		return time.Time{}
+	case l.Node != "":
+		since = l.Expires.Add(-ttl)
+	case l.Expires.IsZero():
+		since = now.Add(-look)
+	}
+	if since.After(now) { // by a clock that is ahead
+		return now
+	}
+	return since
+}
+
 // Trial describes how long a shard has been watched beside v1; the zero value means that it
 // was not since it was taken over.
 type Trial struct {

@@ -127,7 +127,7 @@ func (w *Ownership) Held() (h shard.Held) {
 	now := time.Now()
 	for s, t := range w.held {
 		if t.ours() {
-			h[s] = shard.Tenure{Term: t.lease.Term, Sure: t.provable(now), Leaving: t.stage == leaving, Renewed: t.renewed, Voice: w.o.Voice.Of(t.lease)}
+			h[s] = shard.Tenure{Term: t.lease.Term, Sure: t.provable(now), Leaving: t.stage == leaving, Renewed: t.renewed, Idle: t.idle, Voice: w.o.Voice.Of(t.lease)}
 		}
 	}
 	return h

@@ -59,7 +59,7 @@ func (r *registry) ReleaseShard(_ context.Context, l shard.Lease) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if have := &r.leases[l.Shard]; have.Term == l.Term && have.Node == l.Node {
-		*have = shard.Lease{Shard: l.Shard, Term: l.Term}
+		*have = shard.Lease{Shard: l.Shard, Term: l.Term, Expires: l.Expires}
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 	g.SetLimit(calls)
 	for _, s := range p.Claim {
 		if w.claimable(rows[s], s, now) {
-			g.Go(func() error { return w.claim(ctx, s) })
+			g.Go(func() error { return w.claim(ctx, s, rows[s]) })
 		}
 	}
 	room := handing - p.Pending
@@ -58,7 +58,7 @@ func (w *Ownership) act(ctx context.Context, v view, now time.Time) error {
 		case t == nil && !w.ofDuplicate(l):
 			// The lease of an earlier run, or of a claim that got no answer: we have nothing to
 			// drop.
-			g.Go(func() error { return w.giveBack(ctx, l) })
+			g.Go(func() error { return w.giveBack(ctx, l, l.IdleSince(now, ttl, lookEvery)) })
 		case t != nil && room > 0 && w.end(t, leaving):
 			room--
 		}
@@ -145,9 +145,9 @@ func (w *Ownership) claimable(row shard.Lease, s shard.ID, now time.Time) bool {
 	}
 }
 
-// claim claims a shard and starts its tenure. Another coordinator that was faster is no
+// claim claims a shard, whose row was read before, and starts its tenure. Another coordinator that was faster is no
 // error.
-func (w *Ownership) claim(ctx context.Context, s shard.ID) error {
+func (w *Ownership) claim(ctx context.Context, s shard.ID, row shard.Lease) error {
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	began := time.Now()
@@ -158,7 +158,7 @@ func (w *Ownership) claim(ctx context.Context, s shard.ID) error {
 	case err != nil:
 		return err
 	}
-	w.take(ctx, lease, began)
+	w.take(ctx, lease, began, row.IdleSince(began, ttl, lookEvery))
 	return nil
 }
 

@@ -27,6 +27,8 @@ const (
 // tenure is one period in which a shard is ours.
 type tenure struct {
 	shard shard.ID
+	// idle is since when nobody had made the shard's checks when the tenure began.
+	idle time.Time
 	// over is closed when the stage is no longer held.
 	over chan struct{}
 
@@ -47,9 +49,10 @@ func (t *tenure) provable(now time.Time) bool {
 	return t.ours() && now.Sub(t.renewed) <= SureFor
 }
 
-// take starts a tenure with a lease that was claimed at began.
-func (w *Ownership) take(run context.Context, lease shard.Lease, began time.Time) {
-	t := &tenure{shard: lease.Shard, over: make(chan struct{}), lease: lease, renewed: began, asked: began}
+// take starts a tenure with a lease that was claimed at began, of a shard whose checks nobody
+// has made since idle.
+func (w *Ownership) take(run context.Context, lease shard.Lease, began, idle time.Time) {
+	t := &tenure{shard: lease.Shard, idle: idle, over: make(chan struct{}), lease: lease, renewed: began, asked: began}
 	w.mu.Lock()
 	w.held[t.shard] = t
 	delete(w.duplicated, t.shard)
@@ -68,6 +71,7 @@ func (w *Ownership) serve(run context.Context, t *tenure) {
 	if run.Err() != nil {
 		return // Run gives everything back
 	}
+	left := time.Now()
 	w.tenant.Lost(t.shard)
 	w.mu.Lock()
 	given := t.stage == leaving
@@ -75,7 +79,7 @@ func (w *Ownership) serve(run context.Context, t *tenure) {
 		t.stage = releasing
 	}
 	w.mu.Unlock()
-	if given && !w.release(run, t) {
+	if given && !w.release(run, t, left) {
 		return
 	}
 	w.mu.Lock()
@@ -118,20 +122,22 @@ func (w *Ownership) fenced(t *tenure, row *shard.Lease) {
 	}
 }
 
-// release tries to release a shard in the store until that succeeds or the lease has ended.
-// It reports false when ctx ends first.
-func (w *Ownership) release(ctx context.Context, t *tenure) bool {
+// release tries to release a shard, whose checks were made until left, in the store until that
+// succeeds or the lease has ended. It reports false when ctx ends first.
+func (w *Ownership) release(ctx context.Context, t *tenure, left time.Time) bool {
 	over, cancel := context.WithDeadline(ctx, t.renewed.Add(ttl))
 	defer cancel()
-	for w.giveBack(over, t.lease) != nil && pause.For(over, retry) {
+	for w.giveBack(over, t.lease, left) != nil && pause.For(over, retry) {
 	}
 	return ctx.Err() == nil
 }
 
-// giveBack releases a lease in the store once, and logs its error.
-func (w *Ownership) giveBack(ctx context.Context, l shard.Lease) error {
+// giveBack releases a lease in the store once, and logs its error. left is until when the checks
+// of its shard were made.
+func (w *Ownership) giveBack(ctx context.Context, l shard.Lease, left time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	l.Expires = left
 	err := w.o.Store.ReleaseShard(ctx, l)
 	if err != nil {
 		w.o.Log.Warn("releasing a shard failed", "shard", l.Shard, "error", err)
@@ -142,6 +148,7 @@ func (w *Ownership) giveBack(ctx context.Context, l shard.Lease) error {
 // releaseAll releases all shards concurrently. It retires us first, so that the others do
 // not leave the shards to us.
 func (w *Ownership) releaseAll(ctx context.Context) {
+	left := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, releaseTime)
 	defer cancel()
 	if w.o.Members != nil {
@@ -159,7 +166,7 @@ func (w *Ownership) releaseAll(ctx context.Context) {
 	var g errgroup.Group
 	g.SetLimit(2 * calls)
 	for _, l := range leases {
-		g.Go(func() error { return w.giveBack(ctx, l) })
+		g.Go(func() error { return w.giveBack(ctx, l, left) })
 	}
 	_ = g.Wait() // giveBack has logged each error
 }

@@ -169,7 +169,8 @@ type Ownership interface {
 	ClaimShard(ctx context.Context, s shard.ID, o shard.Owner, now time.Time) (shard.Lease, error)
 	// RenewShard extends a lease that is still the caller's; Fenced when it is not.
 	RenewShard(ctx context.Context, l shard.Lease, expires time.Time) (shard.Lease, error)
-	// ReleaseShard gives a lease back so that others can take it at once. Giving back a
+	// ReleaseShard gives a lease back so that others can take it at once. Its Expires stays
+	// for them to read: the moment until which the shard's checks were made. Giving back a
 	// lease that is no longer the caller's is no error.
 	ReleaseShard(ctx context.Context, l shard.Lease) error
 	// ListShards reads the leases of all shards that were ever claimed.

@@ -101,8 +101,8 @@ func (s *Store) RenewShard(ctx context.Context, l shard.Lease, expires time.Time
 // ReleaseShard implements store.Ownership.
 func (s *Store) ReleaseShard(ctx context.Context, l shard.Lease) error {
 	err := s.transact(ctx, s.leases, func(t txn) error {
-		_, err := t.exec("UPDATE jetmon_shards SET owner = '', expires_ms = 0, writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
-			l.Shard, l.Node, l.Term)
+		_, err := t.exec("UPDATE jetmon_shards SET owner = '', expires_ms = ?, writes = writes + 1 WHERE shard = ? AND owner = ? AND term = ?",
+			toMillis(l.Expires), l.Shard, l.Node, l.Term)
 		return err
 	})
 	if err != nil {

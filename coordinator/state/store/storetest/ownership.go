@@ -96,8 +96,9 @@ func renewMany(t *testing.T, db Database) {
 		case 2: // taken by a duplicate node
 			want = append(want, get[shard.Lease](t)(s.ClaimShard(t.Context(), id, anOwner("a"), after(time.Second))))
 		case 3: // given back
+			l.Expires = after(3 * time.Second) // until which its checks were made
 			must(t, s.ReleaseShard(t.Context(), l))
-			want = append(want, shard.Lease{Shard: id, Term: 1, Endpoint: l.Endpoint})
+			want = append(want, shard.Lease{Shard: id, Term: 1, Endpoint: l.Endpoint, Expires: l.Expires})
 		}
 		renewed, err := s.RenewShard(t.Context(), l, after(time.Hour))
 		if fenced {
