@@ -40,7 +40,7 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	if err := c.CoordinatorDial.mustProve(access.Checker, c.Insecure); err != nil {
 		return err
 	}
-	n, err := c.nodeFlags.open(c.Node, p.Err)
+	n, err := c.nodeFlags.open(c.Node, p)
 	if err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer prober.Close()
 	o.Diagnoser, o.NameServers = diagnoser, delegation.New(delegation.Options{}).NameServers
-	proc, err := c.processFlags.open(p.Err)
+	proc, err := c.processFlags.open(p)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	if err := c.validate(); err != nil {
 		return err
 	}
-	proc, err := c.processFlags.open(p.Err)
+	proc, err := c.processFlags.open(p)
 	if err != nil {
 		return err
 	}

@@ -82,6 +82,7 @@ func otherExamples() map[string][]string {
 			"jetmon diagnose https://example.com/ --symptom settings_error", "jetmon diagnose --from sites.txt --parallel 16",
 		},
 		"diagnose logs":  {"jetmon diagnose logs --access access.log.gz --error error.log --fastcgi-buffers 8x4k"},
+		"ready":          {"jetmon ready --debug-listen 127.0.0.1:6060"},
 		"certs":          {"jetmon certs show certs/ca.crt"},
 		"certs init":     {"jetmon certs init"},
 		"certs issue":    {"jetmon certs issue --role veriflier --name eu1 --host 127.0.0.1"},

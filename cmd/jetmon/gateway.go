@@ -56,7 +56,7 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	if err := c.CoordinatorDial.mustProve(access.Gateway, c.Insecure); err != nil {
 		return err
 	}
-	proc, err := c.processFlags.open(p.Err)
+	proc, err := c.processFlags.open(p)
 	if err != nil {
 		return err
 	}

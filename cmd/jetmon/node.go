@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -38,13 +37,13 @@ type node struct {
 }
 
 // open makes the node. An empty name stands for the host name.
-func (f nodeFlags) open(name string, stderr io.Writer) (*node, error) {
+func (f nodeFlags) open(name string, p *program) (*node, error) {
 	name, err := nodeName(name)
 	if err != nil {
 		return nil, err
 	}
 	n := &node{name: name}
-	if n.process, err = f.processFlags.open(stderr); err != nil {
+	if n.process, err = f.processFlags.open(p); err != nil {
 		return nil, err
 	}
 	if err := checkAnchors(f.Anchor); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -23,9 +22,10 @@ const drainTimeout = 10 * time.Second
 
 // processFlags are the flags of every process that runs a role.
 type processFlags struct {
-	LogLevel    string `enum:"debug,info,warn,error" default:"${least_level}" help:"Lowest level to log: debug, info, warn or error."`
-	LogFormat   string `enum:"text,json" default:"text" help:"Format of the log on stderr: text or json."`
-	DebugListen string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz (with the reason when the role cannot work) and /debug/pprof; none by default."`
+	LogLevel      string `enum:"debug,info,warn,error" default:"${least_level}" help:"Lowest level to log: debug, info, warn or error."`
+	LogFormat     string `enum:"text,json" default:"text" help:"Format of the log on stderr: text or json."`
+	DebugListen   string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz (with the reason when the role cannot work) and /debug/pprof; none by default."`
+	MetricsListen string `placeholder:"HOST:PORT" help:"Address for /metrics, /healthz and /readyz without profiles, which other machines may reach: for Prometheus and the probes of Kubernetes; none by default."`
 }
 
 // process is the surroundings of a role: its log, its metrics and the debug listener.
@@ -33,34 +33,49 @@ type process struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	metrics *prometheus.Registry
-	debug   net.Listener
-	hangups <-chan os.Signal
+	// debug and exposed are the listeners of --debug-listen and --metrics-listen, or nil.
+	debug, exposed net.Listener
+	hangups        <-chan os.Signal
 	// reload reads the configuration again; nil for a command that cannot.
 	reload func()
 	// renewal takes new certificates; nil where reload is.
-	renewal *renewal
+	renewal    *renewal
+	supervisor *supervisor
 }
 
 // open makes the process. A debug address that is in use is an error.
-func (f processFlags) open(stderr io.Writer) (*process, error) {
+func (f processFlags) open(program *program) (*process, error) {
 	level := new(slog.LevelVar)
 	if err := f.setLevel(level); err != nil {
 		return nil, err
 	}
-	log := obs.NewLogger(stderr, level, f.LogFormat)
-	p := &process{log: log, level: level, metrics: obs.NewRegistry(), hangups: catchHangups()}
-	if f.DebugListen == "" {
-		return p, nil
-	}
-	if err := rpc.CheckExposure(f.DebugListen, false); err != nil {
-		return nil, usagef("--debug-listen: must be a loopback address, because profiles reveal much")
-	}
-	var err error
-	if p.debug, err = listen("debug-listen", f.DebugListen); err != nil {
+	log := obs.NewLogger(program.Err, level, f.LogFormat)
+	p := &process{log: log, level: level, metrics: obs.NewRegistry(), hangups: catchHangups(), supervisor: newSupervisor(program.LookupEnv)}
+	if err := p.watch(f); err != nil {
 		return nil, err
 	}
-	log.Info("debug listener", "address", p.debug.Addr().String())
 	return p, nil
+}
+
+// watch opens the listeners for those who watch the process.
+func (p *process) watch(f processFlags) (err error) {
+	if f.MetricsListen != "" {
+		if p.exposed, err = listen("metrics-listen", f.MetricsListen); err != nil {
+			return err
+		}
+		p.log.Info("metrics listener", "address", p.exposed.Addr().String())
+	}
+	if f.DebugListen == "" {
+		return nil
+	}
+	if err := rpc.CheckExposure(f.DebugListen, false); err != nil {
+		return usagef("--debug-listen: must be a loopback address, because profiles reveal much; --metrics-listen has none of them")
+	}
+	if p.debug, err = listen("debug-listen", f.DebugListen); err != nil {
+		return err
+	}
+	p.log.Info("debug listener", "address", p.debug.Addr().String())
+	return nil
 }
 
 // setLevel sets the least level to log.
@@ -91,16 +106,22 @@ func (p *process) run(ctx context.Context, r role) error {
 		p.followHangups(ctx)
 		return nil
 	})
-	if p.debug != nil {
-		ready := func() error {
-			if ctx.Err() != nil {
-				return errors.New("it is ending")
-			}
-			return r.Ready()
+	group.Go(func() error {
+		p.supervisor.follow(ctx, r.Ready)
+		return nil
+	})
+	ready := func() error {
+		if ctx.Err() != nil {
+			return errors.New("it is ending")
 		}
-		group.Go(func() error {
-			return obs.ServeDebug(ctx, obs.DebugOptions{Listener: p.debug, Gatherer: p.metrics, Ready: ready})
-		})
+		return r.Ready()
+	}
+	for _, l := range []net.Listener{p.debug, p.exposed} {
+		if l == nil {
+			continue
+		}
+		o := obs.DebugOptions{Listener: l, NoProfiles: l == p.exposed, Gatherer: p.metrics, Ready: ready}
+		group.Go(func() error { return obs.ServeDebug(ctx, o) })
 	}
 	return drained(ctx, group.Wait)
 }

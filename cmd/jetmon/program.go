@@ -32,6 +32,7 @@ type commands struct {
 	Veriflier     veriflierCommand     `cmd:"" help:"Run a veriflier: it gives coordinators an independent opinion on a site."`
 	Gateway       gatewayCommand       `cmd:"" help:"Run a gateway: REST in front of a coordinator."`
 	Dev           devCommand           `cmd:"" help:"Run the whole system in this process, with demo sites."`
+	Ready         readyCommand         `cmd:"" help:"Ask a role on this machine whether it can do its work: exit code 0 if it can, 1 if not."`
 	Migrate       migrateCommand       `cmd:"" help:"Create or update Jetmon's tables in a database."`
 	Parity        parityCommand        `cmd:"" help:"Compare what v1 and a coordinator on trial have decided about the same sites."`
 	Handover      handoverCommand      `cmd:"" help:"Take buckets over from v1, or give them back, while coordinators are on trial."`

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -74,4 +76,80 @@ func TestReadyzOfTheDebugListenerSaysWhyARoleCannotWork(t *testing.T) {
 
 	_, dev := launch("dev", "--http=127.0.0.1:0", "--grpc=127.0.0.1:0", "--veriflier=127.0.0.1:0")
 	awaitReadyz(t, dev, 200, "ok")
+}
+
+func TestReadyAsksTheRoleOfItsEnvironment(t *testing.T) {
+	t.Parallel()
+	r := start(t, "veriflier", "--insecure", "--listen=127.0.0.1:0", "--name=v", "--metrics-listen=127.0.0.1:0", "--log-level=info")
+	addr := r.errs.find(t, `msg="metrics listener".* address=(\S+)`)
+	awaitReadyz(t, addr, 200, "ok")
+	_, port, _ := strings.Cut(addr, ":")
+	for _, env := range []map[string]string{
+		{"JETMON_METRICS_LISTEN": addr}, {"JETMON_METRICS_LISTEN": ":" + port}, {"JETMON_METRICS_LISTEN": "0.0.0.0:" + port},
+		{"JETMON_DEBUG_LISTEN": addr, "JETMON_METRICS_LISTEN": "127.0.0.1:1"},
+	} {
+		if code, stdout, stderr := run(t, env, "ready"); code != exitOK || stdout != "ok\n" {
+			t.Errorf("%v: exit code %d: %s%s", env, code, stdout, stderr)
+		}
+	}
+	for path, want := range map[string]int{"/metrics": 200, "/healthz": 200, "/debug/pprof/": 404, "/debug/pprof/profile": 404} {
+		if got := codeOf(t, "http://"+addr+path); got != want {
+			t.Errorf("%s of --metrics-listen is %d, want %d", path, got, want)
+		}
+	}
+	r.stop(t)
+	if code, _, stderr := run(t, nil, "ready", "--metrics-listen="+addr); code != exitFailed || !strings.Contains(stderr, "nothing answers at "+addr) {
+		t.Errorf("a role that has ended: exit code %d: %s", code, stderr)
+	}
+}
+
+func TestReadyFailsWithTheReason(t *testing.T) {
+	t.Parallel()
+	r := start(t, "veriflier", "--insecure", "--listen=127.0.0.1:0", "--name=v", "--anchor=http://127.0.0.1:1/", "--allow-private", "--debug-listen=127.0.0.1:0", "--log-level=info")
+	addr := r.errs.find(t, `msg="debug listener".* address=(\S+)`)
+	awaitReadyz(t, addr, 503, "its anchors do not answer")
+	if code, stdout, stderr := run(t, nil, "ready", "--debug-listen="+addr); code != exitFailed || stdout != "" || !strings.Contains(stderr, "not ready (503): ") || !strings.Contains(stderr, "its anchors do not answer") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	for _, args := range [][]string{{}, {"--debug-listen=6060"}, {"--debug-listen=127.0.0.1:0"}, {"--debug-listen=" + addr, "--timeout=0s"}} {
+		if code, _, stderr := run(t, nil, append([]string{"ready"}, args...)...); code != exitUsage || stderr == "" {
+			t.Errorf("%v: exit code %d: %s", args, code, stderr)
+		}
+	}
+}
+
+// Another program may listen where the role should: it is not the role, whatever it says.
+func TestAnotherProgramIsNotReady(t *testing.T) {
+	t.Parallel()
+	for says, want := range map[string]string{
+		"\x1b[31mwelcome": "another program", strings.Repeat("x", 1<<20): "another program", "": "another program",
+	} {
+		other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, says) }))
+		t.Cleanup(other.Close)
+		code, stdout, stderr := run(t, nil, "ready", "--metrics-listen="+other.Listener.Addr().String())
+		if code != exitFailed || stdout != "" || !strings.Contains(stderr, want) || len(stderr) > 1000 || strings.Contains(stderr, "\x1b") {
+			t.Errorf("of one that says %.20q: exit code %d: %s%s", says, code, stdout, stderr)
+		}
+	}
+	secret := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(secret.Close)
+	secret.Config.ErrorLog = log.New(io.Discard, "", 0)
+	if code, _, stderr := run(t, nil, "ready", "--metrics-listen="+secret.Listener.Addr().String()); code != exitFailed || !strings.Contains(stderr, "HTTPS") {
+		t.Errorf("of one that wants TLS: exit code %d: %s", code, stderr)
+	}
+}
+
+// codeOf asks for a page and returns the code of the answer.
+func codeOf(t *testing.T, url string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	return response.StatusCode
 }

@@ -30,7 +30,7 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	n, err := c.nodeFlags.open(c.Name, p.Err)
+	n, err := c.nodeFlags.open(c.Name, p)
 	if err != nil {
 		return err
 	}

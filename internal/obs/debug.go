@@ -12,12 +12,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/net/netutil"
 )
 
 // DebugOptions configure a debug listener.
 type DebugOptions struct {
-	// Listener is the listener to serve on. It should be on loopback: profiles reveal much.
+	// Listener is the listener to serve on. It should be on loopback, unless NoProfiles is set.
 	Listener net.Listener
+	// NoProfiles leaves /debug/pprof out: profiles reveal much, and cost whoever asks nothing.
+	NoProfiles bool
 	// Gatherer provides /metrics; nil serves none.
 	Gatherer prometheus.Gatherer
 	// Ready answers /readyz: it returns the reason why the process cannot work now, or nil.
@@ -29,14 +32,22 @@ type DebugOptions struct {
 // longer than that; it is cut.
 const debugStop = 2 * time.Second
 
-// ServeDebug serves /metrics, /debug/pprof, /healthz and /readyz until ctx ends. It
-// closes the listener and returns nil after an orderly end.
+// maxStrangers bounds the connections at once where other machines may reach the listener: each takes
+// a descriptor from the role.
+const maxStrangers = 64
+
+// ServeDebug serves /metrics, /healthz, /readyz and, unless NoProfiles is set, /debug/pprof
+// until ctx ends. It closes the listener and returns nil after an orderly end.
 func ServeDebug(ctx context.Context, o DebugOptions) error {
 	server := &http.Server{
 		Handler:           debugHandler(o),
 		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    32 << 10,
+	}
+	if o.NoProfiles { // a profile takes longer than any other answer
+		server.ReadTimeout, server.WriteTimeout = 10*time.Second, 30*time.Second
+		o.Listener = netutil.LimitListener(o.Listener, maxStrangers)
 	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(o.Listener) }()
@@ -70,7 +81,10 @@ func debugHandler(o DebugOptions) http.Handler {
 		say(w, http.StatusOK, "ok")
 	})
 	if o.Gatherer != nil {
-		mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+		mux.Handle("GET /metrics", promhttp.HandlerFor(o.Gatherer, promhttp.HandlerOpts{MaxRequestsInFlight: 4, EnableOpenMetrics: true}))
+	}
+	if o.NoProfiles {
+		return mux
 	}
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)

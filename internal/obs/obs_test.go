@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
@@ -126,4 +127,63 @@ func TestADebugListenerThatIsClosedIsAnError(t *testing.T) {
 	if err := obs.ServeDebug(t.Context(), obs.DebugOptions{Listener: l}); err == nil || !strings.Contains(err.Error(), l.Addr().String()) {
 		t.Errorf("got %v", err)
 	}
+}
+
+// pipes is a listener of connections that are there already.
+type pipes struct {
+	net.Listener
+	waiting chan net.Conn
+	closed  chan struct{}
+}
+
+func (p pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.waiting:
+		return conn, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p pipes) Close() error {
+	close(p.closed)
+	return nil
+}
+
+// Whoever reaches --metrics-listen must not be able to take the descriptors that the role needs.
+func TestConnectionsOfStrangersAreFew(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const all, most = 200, 64
+		l := pipes{waiting: make(chan net.Conn, all), closed: make(chan struct{})}
+		var strangers []net.Conn
+		for range all {
+			there, here := net.Pipe()
+			l.waiting <- here
+			strangers = append(strangers, there)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- obs.ServeDebug(ctx, obs.DebugOptions{Listener: l, NoProfiles: true}) }()
+		synctest.Wait()
+		if taken := all - len(l.waiting); taken != most {
+			t.Errorf("%d connections are open at once, want %d", taken, most)
+		}
+		for i, conn := range strangers {
+			if err := conn.Close(); err != nil {
+				t.Error(err)
+			}
+			if i == 0 {
+				synctest.Wait()
+				if taken := all - len(l.waiting); taken != most+1 {
+					t.Errorf("after one has left, %d were taken", taken)
+				}
+			}
+		}
+		synctest.Wait()
+		cancel()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
 }
