@@ -21,6 +21,7 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/selfcheck"
 	"github.com/Automattic/jetmon/internal/stages"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 // Prober probes one target; internal/probe has the real one. It must return within
@@ -58,6 +59,8 @@ type Options struct {
 	Log *slog.Logger
 	// Metrics exports the role's metrics; nil exports none.
 	Metrics prometheus.Registerer
+	// Traces, optional, takes the spans of the checks that coordinators want traced.
+	Traces *tracing.Recorder
 }
 
 // withDefaults returns o with a value for each field that has a default.
@@ -91,6 +94,7 @@ type Checker struct {
 	selfCheck    *selfcheck.Monitor
 	log          *slog.Logger
 	metrics      *metrics
+	traces       *tracing.Recorder
 
 	inFlight *inFlight
 	workers  sync.WaitGroup
@@ -129,6 +133,7 @@ func New(o Options) (*Checker, error) {
 		prober: o.Prober, addresses: o.Addresses, selfCheck: o.SelfCheck,
 		log:      o.Log.With("checker", o.Node),
 		metrics:  newMetrics(o.Metrics, o.Node),
+		traces:   o.Traces,
 		inFlight: newInFlight(o.MaxInFlight),
 	}
 	c.base, c.cut = context.WithCancel(context.Background())

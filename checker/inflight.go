@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
@@ -68,6 +69,8 @@ type quota struct {
 	all *inFlight
 	// wake makes the sender call due again; it holds one signal.
 	wake chan struct{}
+	// traceOneIn is Welcome.trace_one_in of the newest session.
+	traceOneIn atomic.Uint32
 
 	// inFlight.mu guards the fields below.
 	connected bool

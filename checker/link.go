@@ -123,6 +123,7 @@ func (l *link) session(ctx context.Context) error {
 	l.log.Info("session open", "session", welcome.GetSessionId(), "name", welcome.GetCoordinator(), "version", chosen(welcome))
 	l.checker.metrics.sessions.Inc()
 	defer l.checker.metrics.sessions.Dec()
+	l.quota.traceOneIn.Store(welcome.GetTraceOneIn())
 	l.quota.connect()
 	defer l.quota.disconnect()
 	received := make(chan error, 1)

@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"context"
+
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/Automattic/jetmon/internal/check"
@@ -15,6 +17,7 @@ type metrics struct {
 	sessions, inFlight                        prometheus.Gauge
 	ended                                     prometheus.Counter
 	released                                  prometheus.Counter
+	seconds                                   prometheus.Observer
 }
 
 func newMetrics(r prometheus.Registerer, node string) *metrics {
@@ -34,7 +37,9 @@ func newMetrics(r prometheus.Registerer, node string) *metrics {
 		inFlight:  part.Gauge("jetmon_checker_in_flight", "Checks of a checker that run now."),
 		ended:     part.Counter("jetmon_checker_sessions_ended_total", "Sessions with a coordinator that ended or never began."),
 		released:  part.Counter("jetmon_checker_batches_released_total", "Batches that were given back, whole or in part."),
-		pages:     map[check.PageVerdict]prometheus.Counter{},
+		seconds: part.Histogram("jetmon_checker_check_seconds", "How long the checks of a checker took.",
+			.025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20),
+		pages: map[check.PageVerdict]prometheus.Counter{},
 	}
 	for _, v := range check.PageVerdicts() {
 		m.pages[v] = pages(string(v))
@@ -42,8 +47,9 @@ func newMetrics(r prometheus.Registerer, node string) *metrics {
 	return m
 }
 
-// count counts a check.
-func (m *metrics) count(o check.Observation) {
+// count counts a check, which may have a span in ctx.
+func (m *metrics) count(ctx context.Context, o check.Observation) {
+	obs.Observe(ctx, m.seconds, o.Timing.Total.Seconds())
 	m.checks.Count(o.Outcome)
 	if c := m.pages[o.PageVerdict()]; c != nil {
 		c.Inc()

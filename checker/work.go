@@ -37,7 +37,7 @@ func (c *Checker) work() {
 		case check.OutcomeUp:
 			seen.Headers = nil // they only explain failures, and would be most of the message
 		}
-		c.metrics.count(seen)
+		c.metrics.count(c.trace(j, seen, now), seen)
 		urgent := seen.Outcome != check.OutcomeUp
 		c.inFlight.finish(j, &coordinatorv1.Result{
 			SiteId:      j.assignment.GetSiteId(),

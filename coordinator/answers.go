@@ -1,6 +1,7 @@
 package coordinator
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/state/feed"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 // answers hands what the panel and the committer say to the engine, with the time, and the
@@ -34,7 +36,7 @@ func (a answers) Committed(c record.Change, done record.Committed) {
 	a.engine.Committed(time.Now(), c, done)
 	a.notify.Wake()
 	a.feed.Nudge()
-	a.log.Info("status changed", "site_id", c.SiteID, "blog_id", c.BlogID, "url", c.URL, "from", c.From, "to", c.To,
+	a.log.InfoContext(tracing.Inside(context.Background(), c.Trace), "status changed", "site_id", c.SiteID, "blog_id", c.BlogID, "url", c.URL, "from", c.From, "to", c.To,
 		"outage_id", done.OutageID, "failure", failureOf(c), "muted", c.Muted, "maintenance_id", done.Maintenance)
 	if a.changes != nil {
 		a.changes.Changed(c)

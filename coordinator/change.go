@@ -40,7 +40,7 @@ func (c *Coordinator) Change(o Options) error {
 func panelOptions(o Options) panel.Options {
 	return panel.Options{
 		Members: o.Verifliers, PeerOfflineLimit: o.PeerOfflineLimit, Client: o.VeriflierClient,
-		ShadowNeed: o.ShadowNeed, ShadowRegions: o.ShadowRegions, Log: o.Log,
+		ShadowNeed: o.ShadowNeed, ShadowRegions: o.ShadowRegions, Traces: o.Traces.Recorder, Log: o.Log,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/panel"
 	"github.com/Automattic/jetmon/coordinator/edge/peers"
 	"github.com/Automattic/jetmon/coordinator/edge/stream"
+	"github.com/Automattic/jetmon/coordinator/edge/traces"
 	"github.com/Automattic/jetmon/coordinator/edge/v1stats"
 	"github.com/Automattic/jetmon/coordinator/engine"
 	"github.com/Automattic/jetmon/coordinator/rules/dispatch"
@@ -81,7 +82,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	c.committer = committer.New(committer.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	c.engine = engine.New(engine.Options{
 		Policy: o.Policy, Interval: o.IntervalOverride, Pages: o.Pages, TLSErrors: o.TLSErrors, Panel: c.panel, Committer: c.committer, Shards: c.ownership,
-		Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o), History: !o.History.Off,
+		Random: random, Log: o.Log, Outliers: outlier.DefaultRule(), Dispatch: dispatching(o), History: !o.History.Off, Tracer: tracer(o),
 	}, time.Now())
 	c.loader = loader.New(loader.Options{
 		Store: o.Store, Engine: c.engine, Shards: c.ownership, First: o.BucketMin, Last: o.BucketMax,
@@ -99,6 +100,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	c.hush = hush.New(o.Store, c.engine, o.Log)
 	c.upkeep = upkeep.New(upkeep.Options{Store: o.Store, Shards: c.ownership, Log: o.Log})
 	o.Notify.Log, o.Notify.Metrics, o.Notify.Shards, o.Notify.VeriflierHosts = o.Log, o.Metrics, c.ownership, VeriflierHosts(o.Verifliers)
+	o.Notify.Traces = o.Traces.Recorder
 	c.o.Channels.VeriflierHosts = o.Notify.VeriflierHosts
 	o.Notify.Channels = c.o.Channels.Open
 	if c.notify, err = notify.New(o.Notify, o.Store); err != nil {
@@ -119,7 +121,7 @@ func New(o Options) (_ *Coordinator, err error) {
 	if c.stats, err = v1stats.New(o.Stats); err != nil {
 		return nil, err
 	}
-	c.stream = stream.New(stream.Options{Engine: c.engine, Node: o.Node, Heartbeat: cadence.Heartbeat, Lease: cadence.Lease})
+	c.stream = stream.New(stream.Options{Engine: c.engine, Node: o.Node, Heartbeat: cadence.Heartbeat, Lease: cadence.Lease, TraceOneIn: o.Traces.oneIn()})
 	if err := c.register(o.Metrics); err != nil {
 		return nil, fmt.Errorf("register metrics: %w", err)
 	}
@@ -161,6 +163,14 @@ func newOwnership(o Options) *ownership.Ownership {
 		Store: o.Store, Members: o.Store, Node: o.Node, Endpoint: o.Endpoint, Log: o.Log,
 		First: shard.Of(o.BucketMin), Last: shard.Of(o.BucketMax), Voice: o.voice(), Sample: o.Trial,
 	})
+}
+
+// tracer records the engine's steps; nil when nothing is traced.
+func tracer(o Options) engine.Tracer {
+	if !o.Traces.Recorder.On() {
+		return nil
+	}
+	return traces.New(o.Traces.Recorder)
 }
 
 func newPanel(o Options, instance string) (*panel.Panel, error) {

@@ -3,6 +3,7 @@ package coordinator
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/fault"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 // Options for New. What is not said to be optional is required.
@@ -80,11 +82,33 @@ type Options struct {
 	Stats v1stats.Options
 	// ChangeLog, optional, is v1's log of status changes.
 	ChangeLog *v1stats.ChangeLog
+	// Traces says what is traced; the zero value nothing.
+	Traces Traces
 	// OnChange, optional, is called after each committed change. It must not block.
 	OnChange func(StatusChange)
 	Log      *slog.Logger
 	// Metrics is optional.
 	Metrics prometheus.Registerer
+}
+
+// Traces says which checks are traced, and where to.
+type Traces struct {
+	// Recorder takes the spans; without it nothing is traced.
+	Recorder *tracing.Recorder
+	// OneIn is of which good checks a span is recorded: one in so many. 0 means of none; failures
+	// are always recorded.
+	OneIn uint32
+}
+
+// oneIn is what checkers are told: 0 only if nothing is traced.
+func (t Traces) oneIn() uint32 {
+	switch {
+	case !t.Recorder.On():
+		return 0
+	case t.OneIn == 0:
+		return math.MaxUint32 // of none, as good as
+	}
+	return t.OneIn
 }
 
 // History says what is kept of every check.

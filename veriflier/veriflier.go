@@ -21,6 +21,7 @@ import (
 	"github.com/Automattic/jetmon/internal/rpc"
 	"github.com/Automattic/jetmon/internal/selfcheck"
 	"github.com/Automattic/jetmon/internal/stages"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 // Prober probes one target; internal/probe has the real one. It must not panic:
@@ -60,6 +61,8 @@ type Options struct {
 	Log *slog.Logger
 	// Metrics exports the role's metrics; nil exports none.
 	Metrics prometheus.Registerer
+	// Traces, optional, takes the spans of calls whose callers record them.
+	Traces *tracing.Recorder
 }
 
 // withDefaults returns o with a value for each field that has a default. New sets the
@@ -69,6 +72,7 @@ func (o Options) withDefaults() Options {
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	o.Server.Name = cmp.Or(o.Server.Name, "veriflier "+o.Name)
 	o.Server.Validate = true
+	o.Server.Stats = o.Traces.Server()
 	if o.Server.Metrics == nil {
 		o.Server.Metrics = o.Metrics
 	}
@@ -98,6 +102,7 @@ type Veriflier struct {
 	selfCheck *selfcheck.Monitor
 	log       *slog.Logger
 	metrics   *metrics
+	traces    *tracing.Recorder
 
 	answers *answers
 	// base is the context of all checks, instead of their caller's, as a check may have
@@ -126,6 +131,7 @@ func New(o Options) (*Veriflier, error) {
 		listeners: slices.Clone(o.Listeners), prober: o.Prober, second: o.SecondReader, selfCheck: o.SelfCheck,
 		log:     o.Log.With("veriflier", o.Name),
 		metrics: newMetrics(o.Metrics, o.Name),
+		traces:  o.Traces,
 		answers: newAnswers(o.MaxInFlight),
 	}
 	v.base, v.cut = context.WithCancelCause(context.Background())

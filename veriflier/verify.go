@@ -14,6 +14,8 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
 	"github.com/Automattic/jetmon/internal/fault"
+	"github.com/Automattic/jetmon/internal/obs"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 const (
@@ -55,7 +57,7 @@ func (v *Veriflier) verify(ctx context.Context, req *veriflierv1.VerifyRequest) 
 	if err != nil {
 		return nil, err
 	}
-	f, started, err := v.answers.join(v.base, req.GetRequestId(), digest, time.Now())
+	f, started, err := v.answers.join(tracing.Carry(v.base, ctx), req.GetRequestId(), digest, time.Now())
 	if err != nil {
 		if fault.Is(err, fault.Exhausted) {
 			v.metrics.refused.Inc()
@@ -143,6 +145,7 @@ func (v *Veriflier) fly(f *flight, t check.Target, plan flightPlan) {
 	start := time.Now()
 	seen := v.prober.Probe(ctx, t)
 	took := time.Since(start)
+	v.traces.RecordProbe(f.ctx, tracing.Probe{URL: t.URL, End: start.Add(took), Seen: seen, Node: v.name, Region: v.region})
 	if !plan.whole && seen.Outcome == check.OutcomeDown && took >= t.Timeout*9/10 {
 		seen = cutShort(seen, t.Timeout)
 	}
@@ -163,7 +166,7 @@ func (v *Veriflier) fly(f *flight, t check.Target, plan flightPlan) {
 		seen = v.settle(t, *both)
 	}
 	v.metrics.checks.Count(seen.Outcome)
-	v.metrics.seconds.Observe(took.Seconds())
+	obs.Observe(f.ctx, v.metrics.seconds, took.Seconds())
 	v.answers.end(f, &veriflierv1.VerifyResponse{
 		RequestId:     f.id,
 		Veriflier:     v.name,

@@ -46,6 +46,9 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer n.prober.Close()
 	p.warn(n.log, "checker")
+	if err := n.export(ctx, p, "checker", n.name); err != nil {
+		return err
+	}
 	id := rpc.NewIdentity(client)
 	client.Metrics, client.Identity = n.metrics, id
 	n.reload = p.reloader(n.process, reload{
@@ -62,6 +65,7 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	r, err := checker.New(checker.Options{
 		Node: n.name, Region: c.Region, Coordinators: c.Coordinator, Client: client,
 		Prober: n.prober, Addresses: &n.addresses, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,
+		Traces: n.exporting.Spans(),
 	})
 	if err != nil {
 		return usageError{err}

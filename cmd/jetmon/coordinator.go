@@ -40,6 +40,7 @@ type coordinatorCommand struct {
 	certsFlag      `embed:""`
 	serveFlags     `embed:""`
 	rateFlags      `embed:""`
+	traceFlag      `embed:""`
 	processFlags   `embed:""`
 }
 
@@ -78,6 +79,10 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	p.warn(proc.log, "coordinator")
+	if err := proc.export(ctx, p, "coordinator", o.Node); err != nil {
+		return err
+	}
+	o.Traces = coordinator.Traces{Recorder: proc.exporting.Spans(), OneIn: c.TraceOneIn}
 	if c.StatusChangeLog != "" {
 		if o.ChangeLog, err = v1stats.OpenChangeLog(c.StatusChangeLog, coordinator.VeriflierHosts(o.Verifliers), proc.log); err != nil {
 			return usagef("--status-change-log: %w", err)

@@ -31,6 +31,7 @@ type devCommand struct {
 
 	dnsCacheFlag  `embed:""`
 	pageCheckFlag `embed:""`
+	traceFlag     `embed:""`
 	processFlags  `embed:"" set:"least_level=warn"`
 }
 
@@ -41,6 +42,9 @@ func (c *devCommand) Run(ctx context.Context, p *program) error {
 	}
 	proc, err := c.processFlags.open(p)
 	if err != nil {
+		return err
+	}
+	if err := proc.export(ctx, p, "dev", "dev"); err != nil {
 		return err
 	}
 	d, err := c.system(ctx, p, proc)
@@ -56,6 +60,7 @@ func (c *devCommand) system(ctx context.Context, p *program, proc *process) (_ *
 		AllowedHosts: c.AllowedHost,
 		Sites:        c.Site, Demo: c.Demo, Interval: c.Interval, Recheck: c.Recheck, WPCOM: c.WPCOM,
 		Anchors: c.Anchor, AllowPrivate: c.AllowPrivate, AllowMetadata: c.AllowMetadata, Pages: pageRule(c.PageCheck), Out: p.Out, Log: proc.log, Metrics: proc.metrics,
+		Traces: proc.exporting.Spans(), TraceOneIn: c.TraceOneIn,
 	}
 	if o.DNSCacheMax, err = c.maxAge(); err != nil {
 		return nil, err

@@ -61,6 +61,9 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	p.warn(proc.log, "gateway")
+	if err := proc.export(ctx, p, gatewayRole, c.Name); err != nil {
+		return err
+	}
 	p.collectAt(gatewayGC)
 	l, err := listen("listen", c.Listen)
 	if err != nil {

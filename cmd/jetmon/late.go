@@ -99,7 +99,7 @@ func (l *lateCoordinator) Change(o coordinator.Options) error {
 	}
 	o.Listeners, o.Endpoint, o.Node, o.Log, o.Metrics, o.Server, o.Diagnoser = l.o.Listeners, l.o.Endpoint, l.o.Node, l.o.Log, l.o.Metrics, l.o.Server, l.o.Diagnoser
 	o.Notify.Disabled, o.BucketMin, o.BucketMax = l.o.Notify.Disabled, l.o.BucketMin, l.o.BucketMax
-	o.Trial, o.Stats, o.ChangeLog, o.NameServers = l.o.Trial, l.o.Stats, l.o.ChangeLog, l.o.NameServers
+	o.Trial, o.Stats, o.ChangeLog, o.NameServers, o.Traces = l.o.Trial, l.o.Stats, l.o.ChangeLog, l.o.NameServers, l.o.Traces
 	l.o = o
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/Automattic/jetmon/internal/obs"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 // drainTimeout limits the time that a role takes to end in order.
@@ -26,6 +27,8 @@ type processFlags struct {
 	LogFormat     string `enum:"text,json" default:"text" help:"Format of the log on stderr: text or json."`
 	DebugListen   string `placeholder:"HOST:PORT" help:"Loopback address for /metrics, /healthz, /readyz (with the reason when the role cannot work) and /debug/pprof; none by default."`
 	MetricsListen string `placeholder:"HOST:PORT" help:"Address for /metrics, /healthz and /readyz without profiles, which other machines may reach: for Prometheus and the probes of Kubernetes; none by default."`
+
+	otlpFlags `embed:""`
 }
 
 // process is the surroundings of a role: its log, its metrics and the debug listener.
@@ -35,7 +38,10 @@ type process struct {
 	metrics *prometheus.Registry
 	// debug and exposed are the listeners of --debug-listen and --metrics-listen, or nil.
 	debug, exposed net.Listener
-	hangups        <-chan os.Signal
+	otlp           otlpFlags
+	// exporting is the export to a collector; nil without one.
+	exporting *tracing.Export
+	hangups   <-chan os.Signal
 	// reload reads the configuration again; nil for a command that cannot.
 	reload func()
 	// renewal takes new certificates; nil where reload is.
@@ -50,7 +56,7 @@ func (f processFlags) open(program *program) (*process, error) {
 		return nil, err
 	}
 	log := obs.NewLogger(program.Err, level, f.LogFormat)
-	p := &process{log: log, level: level, metrics: obs.NewRegistry(), hangups: catchHangups(), supervisor: newSupervisor(program.LookupEnv)}
+	p := &process{log: log, level: level, metrics: obs.NewRegistry(), otlp: f.otlpFlags, hangups: catchHangups(), supervisor: newSupervisor(program.LookupEnv)}
 	if err := p.watch(f); err != nil {
 		return nil, err
 	}
@@ -123,7 +129,11 @@ func (p *process) run(ctx context.Context, r role) error {
 		o := obs.DebugOptions{Listener: l, NoProfiles: l == p.exposed, Gatherer: p.metrics, Ready: ready}
 		group.Go(func() error { return obs.ServeDebug(ctx, o) })
 	}
-	return drained(ctx, group.Wait)
+	err := drained(ctx, group.Wait)
+	if lost := p.exporting.Close(ctx); lost != nil {
+		p.log.Warn("ended with unsent traces or metrics", "error", lost)
+	}
+	return err
 }
 
 // drained waits for the end of a role, after the end of ctx at most drainTimeout.

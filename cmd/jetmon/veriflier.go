@@ -36,6 +36,9 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer n.prober.Close()
 	p.warn(n.log, "veriflier")
+	if err := n.export(ctx, p, "veriflier", n.name); err != nil {
+		return err
+	}
 	second, err := c.nodeFlags.secondReader()
 	if err != nil {
 		return err
@@ -63,6 +66,7 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	r, err := veriflier.New(veriflier.Options{
 		Name: n.name, Region: c.Region, Listeners: []net.Listener{l}, Server: server,
 		Prober: n.prober, SecondReader: second, SelfCheck: n.monitor, MaxInFlight: c.MaxInFlight, Log: n.log, Metrics: n.metrics,
+		Traces: n.exporting.Spans(),
 	})
 	if err != nil {
 		return usageError{err}

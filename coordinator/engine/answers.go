@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/coordinator/rules/record"
+	"github.com/Automattic/jetmon/internal/traceid"
 )
 
 // Decide applies the panel's answer to a ballot.
@@ -15,7 +16,9 @@ func (e *Engine) Decide(now time.Time, a Answer) {
 	if s == nil || s.pending != nil || !s.opened || s.State.Ballot != a.Question.Ballot {
 		return
 	}
+	e.judge.cause = a.Question.BallotSpan()
 	e.judge.decided(m, s, &a)
+	e.judge.cause = traceid.Context{}
 	e.cases.settle(now, s)
 }
 
@@ -28,7 +31,9 @@ func (e *Engine) Looked(now time.Time, l Look) {
 	if s == nil || l.Observation == nil || e.judge.target(s).URL != l.Question.Target.URL {
 		return
 	}
+	e.judge.cause = l.Question.LookSpan()
 	e.judge.observe(m, s, record.LocalCheck{Node: l.Veriflier, Veriflier: true, At: l.At, Observation: *l.Observation})
+	e.judge.cause = traceid.Context{}
 	e.cases.settle(now, s)
 }
 
@@ -37,6 +42,7 @@ func (e *Engine) Committed(now time.Time, c record.Change, done record.Committed
 	e.mu.Lock()
 	defer e.release()
 	if s := e.changing(c); s != nil {
+		e.judge.written(now, s, s.pending, done)
 		e.judge.committed(s, done, e.cases.ballots)
 		e.cases.settle(now, s)
 	}

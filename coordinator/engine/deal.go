@@ -30,6 +30,8 @@ type dealer struct {
 	tenures *shard.Held
 	// tlsErrors is what a bad certificate means where the site does not say.
 	tlsErrors check.TLSErrors
+	// traced has the cases whose checks are told of a trace; nil when none is.
+	traced *casebook
 }
 
 // submit queues the routine check of a compact site, and arranges its next turn.
@@ -56,10 +58,20 @@ func (d *dealer) assign(now time.Time) {
 			if r := d.sites.Tagged(schedule.Slot(c.Tag), c.Site); r != nil {
 				t = d.target(schedule.Slot(c.Tag))
 				h.term = max(h.term, d.tenures[shard.Of(r.Bucket())].Term)
+				if d.traced != nil && isTroubled(r.Stage(), r.Urgent()) {
+					d.trace(&h.batch, i)
+				}
 			}
 			d.out.targets = append(d.out.targets, t)
 		}
 		d.out.assign(h)
+	}
+}
+
+// trace tells a check of a site in trouble which trace it belongs to.
+func (d *dealer) trace(b *dispatch.Batch, i int) {
+	if s := d.traced.open[schedule.Slot(b.Checks[i].Tag)]; s != nil {
+		b.Traces = append(b.Traces, dispatch.Traced{Check: i, Parent: s.saga.parent(ownTrace(&b.Checks[i], b.Ref))})
 	}
 }
 

@@ -24,6 +24,7 @@ type effects struct {
 	revoked []revoked
 	ended   []ended
 	lines   []line
+	steps   []Step
 }
 
 type effect struct {
@@ -43,6 +44,7 @@ const (
 	revokeEffect
 	endEffect
 	logEffect
+	stepEffect
 )
 
 // abandoned is a ballot that the panel must stop.
@@ -123,6 +125,12 @@ func (e *effects) end(session *outlet, why string) {
 	e.ended = append(e.ended, ended{session, why})
 }
 
+// step records a step of a trace.
+func (e *effects) step(s Step) {
+	e.add(stepEffect, len(e.steps))
+	e.steps = append(e.steps, s)
+}
+
 func (e *effects) log(level slog.Level, text string, args ...any) {
 	e.add(logEffect, len(e.lines))
 	e.lines = append(e.lines, line{level, text, args})
@@ -145,6 +153,7 @@ func (e *effects) reset() {
 		changes: emptied(e.changes, keepOthers), ballots: emptied(e.ballots, keepOthers),
 		handouts: emptied(e.handouts, keepOthers), targets: emptied(e.targets, keepTargets),
 		revoked: emptied(e.revoked, keepOthers), ended: emptied(e.ended, keepOthers), lines: emptied(e.lines, keepOthers),
+		steps: emptied(e.steps, keepOthers),
 	}
 }
 

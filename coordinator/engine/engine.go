@@ -43,6 +43,8 @@ type Options struct {
 	History bool
 	// Random makes idempotency keys.
 	Random func() uint64
+	// Tracer, optional, records the steps of sites in trouble, whose checks are then traced.
+	Tracer Tracer
 	Log    *slog.Logger
 }
 
@@ -105,7 +107,7 @@ func New(o Options, now time.Time) *Engine {
 	hosts := roster.NewHosts(maphash.MakeSeed())
 	e := &Engine{
 		o:         o,
-		hand:      handover{panel: o.Panel, committer: o.Committer, log: o.Log},
+		hand:      handover{panel: o.Panel, committer: o.Committer, tracer: o.Tracer, log: o.Log},
 		sites:     roster.New(now, hosts),
 		agenda:    schedule.NewAgenda(now, grain, wheelBuckets),
 		core:      dispatch.New(o.Dispatch),
@@ -123,6 +125,7 @@ func New(o Options, now time.Time) *Engine {
 	e.judge = &judge{
 		policy: o.Policy, pace: pace(o.Interval), pages: pageChecks(o.Pages), random: o.Random, hosts: hosts,
 		agenda: e.agenda, core: e.core, fleet: e.fleet, out: &e.out, tenures: &e.tenures, tlsErrors: o.TLSErrors,
+		traced: o.Tracer != nil,
 	}
 	e.watch = &watchlist{
 		pace: pace(o.Interval), sites: e.sites, agenda: e.agenda, core: e.core, edits: e.edits,
@@ -131,6 +134,9 @@ func New(o Options, now time.Time) *Engine {
 	e.deal = &dealer{
 		pace: pace(o.Interval), pages: pageChecks(o.Pages), sites: e.sites, agenda: e.agenda, core: e.core, meter: e.meter, out: &e.out, tenures: &e.tenures, tlsErrors: o.TLSErrors,
 		ahead: lookahead{sites: e.sites, core: e.core}, outlets: map[dispatch.SessionID]*outlet{},
+	}
+	if o.Tracer != nil {
+		e.deal.traced = e.cases
 	}
 	if o.History {
 		e.notes = &notebook{pace: pace(o.Interval), sites: e.sites, book: history.NewBook()}

@@ -34,6 +34,8 @@ type world struct {
 	pages  check.PageRule
 	// history has the next engine note what becomes of turns.
 	history bool
+	// tracer is that of the next engine.
+	tracer Tracer
 }
 
 func (w *world) Ask(q Question)                   { w.asked = append(w.asked, q) }
@@ -53,7 +55,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) newEngine() *Engine {
 	random := func() uint64 { w.random++; return w.random }
 	return New(Options{
-		Policy: lifecycle.DefaultPolicy(), Panel: w, Committer: w, Random: random, Pages: w.pages, History: w.history,
+		Policy: lifecycle.DefaultPolicy(), Panel: w, Committer: w, Random: random, Pages: w.pages, History: w.history, Tracer: w.tracer,
 		Log: slog.New(slog.DiscardHandler), Outliers: outlier.DefaultRule(),
 		Dispatch: dispatch.Config{
 			Lease: time.Minute, SessionTimeout: 15 * time.Second, AvoidFor: 5 * time.Second,

@@ -17,6 +17,7 @@ import (
 type handover struct {
 	panel     Panel
 	committer Committer
+	tracer    Tracer // nil without traces
 	log       *slog.Logger
 
 	mu sync.Mutex // guards queue and spare
@@ -128,6 +129,8 @@ func (h *handover) tell(out *effects, f effect) {
 		x := &out.ended[f.at]
 		x.session.shut = true
 		x.session.End(x.why)
+	case stepEffect:
+		h.tracer.Record(out.steps[f.at])
 	case logEffect:
 		l := &out.lines[f.at]
 		h.log.Log(context.Background(), l.level, l.text, l.args...)

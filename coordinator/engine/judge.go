@@ -14,6 +14,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/traceid"
 )
 
 // fullWait is how long a site waits when the committer is full.
@@ -38,6 +39,10 @@ type judge struct {
 	tenures *shard.Held
 	// tlsErrors is what a bad certificate means where the site does not say.
 	tlsErrors check.TLSErrors
+	// traced means that steps are recorded. cause is the span of the event that is applied, if it
+	// has one.
+	traced bool
+	cause  traceid.Context
 }
 
 // voice returns who hears of the changes of a bucket's sites.
@@ -123,8 +128,8 @@ func (j *judge) observe(m moment, s *site, c record.LocalCheck) {
 // decided applies the panel's answer to the site's ballot.
 func (j *judge) decided(m moment, s *site, a *Answer) {
 	s.opened, s.answer = false, a
-	j.out.info("ballot decided", "site_id", s.Row.ID, "url", s.Row.URL, "verdict", a.Verdict.String(),
-		"votes", countVotes(*a), "round", a.Question.Round, "took", a.Decided.Sub(a.Opened))
+	j.out.info("ballot decided", s.named("site_id", s.Row.ID, "url", s.Row.URL, "verdict", a.Verdict.String(),
+		"votes", countVotes(*a), "round", a.Question.Round, "took", a.Decided.Sub(a.Opened))...)
 	if a.Verdict != quorum.Confirmed {
 		j.out.keep(s.evidence())
 	}
@@ -172,6 +177,10 @@ func (j *judge) step(m moment, s *site, ev lifecycle.Event) {
 	before := s.State
 	next, effects := lifecycle.Step(s.State, ev, j.policy)
 	s.State = next
+	if j.traced && (len(effects) > 0 || next.Stage != before.Stage || next.Held != before.Held) {
+		j.trace(m, s, before, ev)
+		defer s.over()
+	}
 	for _, f := range effects {
 		j.carryOut(m, s, f)
 	}
@@ -225,7 +234,7 @@ func (j *judge) ask(m moment, s *site) {
 	}
 	s.askDue = false
 	s.opened = true
-	j.out.ask(Question{Site: s.Row.ID, Ballot: s.State.Ballot, Round: s.State.Round, Target: j.target(s)})
+	j.out.ask(Question{Site: s.Row.ID, Ballot: s.State.Ballot, Round: s.State.Round, Target: j.target(s), Trace: s.saga.step})
 }
 
 // abandon stops the site's ballot if the panel has one.
@@ -244,7 +253,7 @@ func (j *judge) secondLook(m moment, s *site, avoid string) {
 		j.recheck(m, s, s.State.Node)
 		return
 	}
-	j.out.look(Question{Site: s.Row.ID, Target: j.target(s)})
+	j.out.look(Question{Site: s.Row.ID, Target: j.target(s), Trace: s.saga.step})
 }
 
 // elsewhere repeats a check on another node because the first node is not trusted. It does
@@ -264,7 +273,7 @@ func (j *judge) change(s *site, f lifecycle.Change) {
 		SiteID: s.Row.ID, BlogID: s.Row.BlogID, Bucket: s.Row.Bucket, URL: s.Row.URL,
 		From: f.From, To: f.To, Relapses: f.Relapses, Since: s.Row.StatusSince, Start: f.Start, At: f.At,
 		LastCheck: s.LastCheck, Cause: s.cause(), Checks: slices.Clone(s.checks),
-		Muted: voice != shard.Telling, Trial: voice == shard.OnTrial,
+		Muted: voice != shard.Telling, Trial: voice == shard.OnTrial, Trace: s.saga.step,
 	}
 	s.untold.mute(&c)
 	if (f.From == check.StatusRunning || f.From == f.To) && s.answer != nil {
@@ -285,7 +294,7 @@ func (j *judge) watchUndecided(m moment, s *site, before lifecycle.State) {
 			since = s.undecided.since
 		}
 		s.undecided = &undecided{since: since, reason: undecidedReason(s.answer, before.Round)}
-		j.out.warn("suspect undecided", "site_id", s.Row.ID, "url", s.Row.URL, "reason", s.undecided.reason)
+		j.out.warn("suspect undecided", s.named("site_id", s.Row.ID, "url", s.Row.URL, "reason", s.undecided.reason)...)
 	case s.State.Stage != lifecycle.Suspect && s.State.Stage != lifecycle.Verifying:
 		s.undecided = nil
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/traceid"
 )
 
 // The engine calls its ports one after the other, never under its lock; see handover.
@@ -51,6 +52,8 @@ type Question struct {
 	Ballot uint32
 	Round  uint8
 	Target check.Target
+	// Trace is the step that asks; zero when it is of no trace.
+	Trace traceid.Context
 }
 
 // Answer is the panel's answer to Ask.

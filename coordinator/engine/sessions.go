@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/coordinator/rules/schedule"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/traceid"
 )
 
 // Result is one observation that a checker reports.
@@ -153,6 +154,9 @@ func (e *Engine) CheckIn(now time.Time, id dispatch.SessionID, ref dispatch.Ref,
 			e.meter.Answered(now, c.Due)
 		}
 		if s != nil {
+			if e.judge.traced {
+				e.judge.cause = s.saga.checked(ownTrace(c, ref), r.Observation.Outcome == check.OutcomeDown)
+			}
 			e.notes.result(c, &saw, e.result(m, from, s, &saw))
 			continue
 		}
@@ -177,6 +181,7 @@ func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw *checkers
 	o.Outcome = outcome
 	e.results.Note(s.Row.Status, &o)
 	e.judge.observe(m, s, record.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
+	e.judge.cause = traceid.Context{}
 	if o.Outcome != saw.Observation.Outcome {
 		e.judge.elsewhere(m, s, from.Node())
 	}

@@ -37,6 +37,8 @@ type site struct {
 	regional Regional
 	// undecided is why the site is not reported although it fails; nil when it is decided.
 	undecided *undecided
+	// saga is its trace.
+	saga saga
 }
 
 // begin resets the state to the row's status, and keeps Unsettled. ballots is the highest

@@ -27,9 +27,11 @@ func (s *site) snapshot() snapshot.Snapshot {
 	out := snapshot.Snapshot{
 		State: s.State, Checks: slices.Clone(s.checks), Last: s.Last, LastCheck: s.LastCheck, LastNode: s.LastNode,
 		HeadHostile: s.HeadHostile, PageFilled: s.PageFilled, Regional: s.regional,
+		Trace: s.saga.step, Opening: s.saga.opening,
 	}
 	if s.pending != nil {
 		st := &out.State
+		out.Trace = s.pending.Trace
 		st.Status, st.StatusSince = s.pending.From, s.pending.Since
 		st.Stage = lifecycle.Initial(st.Status, st.StatusSince, false).Stage
 		if st.Inherited = s.pending.From == s.pending.To; st.Inherited || st.Status == check.StatusRunning {

@@ -136,7 +136,7 @@ func (w *watchlist) begin(now time.Time, t *schedule.Timer, row *record.Site) {
 func (w *watchlist) restart(s *site) {
 	w.core.Withdraw(s.Row.ID)
 	w.judge.abandon(s)
-	s.undecided = nil
+	s.undecided, s.saga = nil, saga{}
 	s.untoldOfURL()
 	s.forget()
 	s.Last, s.LastCheck, s.LastNode = nil, time.Time{}, ""
@@ -201,6 +201,9 @@ func (w *watchlist) recall(now time.Time, s *site) {
 		return // it is of a state that the row has left
 	}
 	s.State = r.State
+	if w.judge.traced {
+		s.saga.step, s.saga.opening = r.Trace, r.Opening
+	}
 	s.checks, s.Last, s.LastCheck, s.LastNode = r.Checks, r.Last, r.LastCheck, r.LastNode
 	switch s.State.Stage {
 	case lifecycle.Verifying:

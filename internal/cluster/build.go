@@ -83,6 +83,7 @@ func (c *Cluster) buildCoordinator() (role, error) {
 		Verifliers: members, VeriflierClient: c.client(), PeerOfflineLimit: c.o.PeerOfflineLimit,
 		Policy: c.o.Policy, IntervalOverride: c.o.IntervalOverride, Pages: c.o.Pages, BucketMax: lastBucket,
 		Notify: c.o.Notify, Channels: c.o.Channels, History: c.o.History, OnChange: c.o.OnChange, Diagnoser: diagnoser, Log: c.o.Log, Metrics: metrics,
+		Traces: coordinator.Traces{Recorder: c.o.Traces, OneIn: c.o.TraceOneIn},
 	})
 	return closing{r, prober}, abandon(err, listeners...)
 }
@@ -132,7 +133,7 @@ func (c *Cluster) buildVeriflier(name string, i int) (role, error) {
 	}
 	r, err := veriflier.New(veriflier.Options{
 		Name: name, Region: c.o.Regions[i], Listeners: listeners, Server: c.server(),
-		Prober: prober, SecondReader: second, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
+		Prober: prober, SecondReader: second, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics, Traces: c.o.Traces,
 	})
 	return closing{r, prober}, abandon(err, listeners...)
 }
@@ -159,7 +160,7 @@ func (c *Cluster) buildChecker(name string, i int) (role, error) {
 	}
 	r, err := checker.New(checker.Options{
 		Node: name, Region: c.o.Regions[i%len(c.o.Regions)], Coordinators: []string{c.coordinator.name},
-		Client: c.client(), Prober: prober, Addresses: addresses, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics,
+		Client: c.client(), Prober: prober, Addresses: addresses, SelfCheck: monitor, Log: c.o.Log, Metrics: c.o.Metrics, Traces: c.o.Traces,
 	})
 	return closing{r, prober}, err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 // Options describe a cluster. Store and Policy are required.
@@ -74,6 +75,9 @@ type Options struct {
 	// Log is the log of all roles; nil discards it. Metrics may be nil.
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
+	// Traces, optional, takes the spans of all roles, and of one in TraceOneIn good checks.
+	Traces     *tracing.Recorder
+	TraceOneIn uint32
 }
 
 // maxNodes limits each kind of node.

@@ -27,6 +27,7 @@ import (
 	"github.com/Automattic/jetmon/internal/demo"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 // Options describe the system. Database, the three listeners, Interval, Recheck, Out, Log
@@ -61,6 +62,9 @@ type Options struct {
 	Out     io.Writer
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
+	// Traces and TraceOneIn are as in cluster.Options.
+	Traces     *tracing.Recorder
+	TraceOneIn uint32
 }
 
 // System is all of Jetmon in one process, with its own sites and inbox. New makes it, Run
@@ -114,7 +118,7 @@ func (d *System) open(ctx context.Context) error {
 		},
 		Anchors:      anchors,
 		AllowedHosts: d.o.AllowedHosts, GatewayListener: d.o.Gateway, CoordinatorListener: d.o.Coordinator, VeriflierListener: d.o.Veriflier,
-		OpenAPI: jetmon.OpenAPI, Log: d.o.Log, Metrics: d.o.Metrics,
+		OpenAPI: jetmon.OpenAPI, Log: d.o.Log, Metrics: d.o.Metrics, Traces: d.o.Traces, TraceOneIn: d.o.TraceOneIn,
 	})
 	return err
 }

@@ -20,14 +20,15 @@ func RequestOf(ctx context.Context) string {
 	return id
 }
 
-// byRequest adds the id of the request to the lines of a handler.
+// byRequest adds the id of the request, and those of the span, to the lines of a handler.
 type byRequest struct{ slog.Handler }
 
-// Handle adds the id if the context belongs to a request.
+// Handle adds the ids if the context belongs to a request, or to a span that is recorded.
 func (h byRequest) Handle(ctx context.Context, r slog.Record) error {
 	if id := RequestOf(ctx); id != "" {
 		r.AddAttrs(slog.String("request_id", id))
 	}
+	r.AddAttrs(spanOf(ctx)...)
 	return h.Handler.Handle(ctx, r)
 }
 

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/stats"
 )
 
 // ClientOptions configure a client. The zero value means TCP, with TLS beyond loopback.
@@ -30,6 +31,8 @@ type ClientOptions struct {
 	Identity *Identity
 	// Metrics counts the calls; nil counts nothing.
 	Metrics prometheus.Registerer
+	// Stats, optional, is told of each call, as what records traces is.
+	Stats stats.Handler
 }
 
 // Dial makes a client of the server at addr. It does not connect: the first call
@@ -79,6 +82,9 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 	if o.Metrics != nil {
 		m := newClientMetrics(o.Metrics)
 		opts = append(opts, grpc.WithChainUnaryInterceptor(m.unary), grpc.WithChainStreamInterceptor(m.stream))
+	}
+	if o.Stats != nil {
+		opts = append(opts, grpc.WithStatsHandler(o.Stats))
 	}
 	return opts
 }

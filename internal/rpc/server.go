@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/stats"
 )
 
 // ServerOptions configure a server. With Access alone it speaks plaintext.
@@ -40,6 +41,8 @@ type ServerOptions struct {
 	Log *slog.Logger
 	// Metrics exports the counts of calls; nil exports none.
 	Metrics prometheus.Registerer
+	// Stats, optional, is told of each call of a node that may make it, as what records traces is.
+	Stats stats.Handler
 	// Ready returns the reason why the role cannot work now, or nil. Health follows it within
 	// a quarter of a second. It must not block. A nil Ready means always ready.
 	Ready func() error
@@ -97,6 +100,9 @@ func NewServer(o ServerOptions, register func(grpc.ServiceRegistrar)) (*Server, 
 		grpc.ChainUnaryInterceptor(unary...),
 		grpc.ChainStreamInterceptor(stream...),
 	)
+	if o.Stats != nil {
+		opts = append(opts, grpc.StatsHandler(nodesOnly{o.Stats, o.Access}))
+	}
 	if o.TLS != nil {
 		opts = append(opts, grpc.Creds(credentials.NewTLS(o.TLS)))
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 // node is one running role, by the name that all harnesses give it.
@@ -63,6 +64,9 @@ type setup struct {
 	anchors []string
 	regions []string
 	prober  func(n node, real cluster.Prober) cluster.Prober
+	// traces takes the spans of all roles, and of one good check in traceOneIn, in one process only.
+	traces     *tracing.Recorder
+	traceOneIn uint32
 	// before acts on the database before the coordinator starts; flags are more flags of the
 	// coordinator, and noUpdates leaves --db-updates out. All as roles only.
 	before    func(t *testing.T, dsn string)

@@ -79,7 +79,7 @@ func startInside(t *testing.T, o setup, b *inbox) harness {
 		},
 		Anchors: o.anchors, Regions: o.regions,
 		GatewayListener: fronts[0], CoordinatorListener: fronts[1], VeriflierListener: fronts[2],
-		OpenAPI: jetmon.OpenAPI, Log: logger,
+		OpenAPI: jetmon.OpenAPI, Log: logger, Traces: o.traces, TraceOneIn: o.traceOneIn,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,9 @@ func (r *run) attempt(s *subscription.Subscription, to channel.Channel, d delive
 	ctx, cancel := context.WithTimeout(r.sends, r.d.o.Timeout)
 	defer cancel()
 	began := time.Now()
+	ctx, traced := r.trace(ctx, s, &d)
 	a := to.Tell(ctx, what)
+	traced(a)
 	if a.Verdict != channel.Accepted && r.sends.Err() != nil {
 		return outcome{due: d, cut: true}
 	}

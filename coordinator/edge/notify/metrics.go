@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"time"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/Automattic/jetmon/coordinator/edge/channel"
 	"github.com/Automattic/jetmon/coordinator/rules/subscription"
+	"github.com/Automattic/jetmon/internal/obs"
 )
 
 // metrics counts what endpoints answer. Those named jetmon_notify are about WordPress.com alone.
@@ -132,7 +134,7 @@ func resultOf(v channel.Verdict) string {
 	return resultFailed
 }
 
-func (m *metrics) attempt(s *subscription.Subscription, o outcome) {
+func (m *metrics) attempt(ctx context.Context, s *subscription.Subscription, o outcome) {
 	m.all.WithLabelValues(strconv.FormatInt(s.ID, 10), resultOf(o.answer.Verdict)).Inc()
 	accepted := o.answer.Verdict == channel.Accepted
 	if accepted && o.due.Attempts == 0 && !o.due.Delayed {
@@ -149,5 +151,5 @@ func (m *metrics) attempt(s *subscription.Subscription, o outcome) {
 		result = resultRefused
 	}
 	m.attempts.WithLabelValues(result).Inc()
-	m.seconds.Observe(o.result.Took.Seconds())
+	obs.Observe(ctx, m.seconds, o.result.Took.Seconds())
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/channel/wpcom"
 	"github.com/Automattic/jetmon/coordinator/rules/shard"
 	"github.com/Automattic/jetmon/coordinator/rules/subscription"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 const maxParallel = 1024
@@ -53,7 +54,9 @@ type Options struct {
 	// shard is certainly ours. All other notifications wait in the store.
 	Shards shard.Holder
 	// Random returns a number in [0, 1); the default is math/rand's.
-	Random  func() float64
+	Random func() float64
+	// Traces, optional, takes the spans of attempts to tell what is traced.
+	Traces  *tracing.Recorder
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 }

@@ -207,7 +207,8 @@ func (d *Deliverer) paused(id int64, why string) {
 // report records the result of an attempt. It logs when WordPress.com begins to refuse,
 // and when it has accepted the last notification that it had refused.
 func (d *Deliverer) report(s *subscription.Subscription, o outcome) {
-	d.metrics.attempt(s, o)
+	ctx := d.traced(s, &o)
+	d.metrics.attempt(ctx, s, o)
 	accepted := o.answer.Verdict == channel.Accepted
 	log := d.o.Log.With("subscription", s.ID, "site_id", o.due.SiteID, "event", o.due.Type, "key", o.due.Key, "attempts", o.due.Attempts+1)
 	failedBefore, failsNow := true, true
@@ -216,13 +217,13 @@ func (d *Deliverer) report(s *subscription.Subscription, o outcome) {
 	}
 	switch {
 	case accepted:
-		log.Debug("notification accepted")
+		log.DebugContext(ctx, "notification accepted")
 	case o.result.Then == delivery.Dead:
-		log.Error("delivery given up, kept as a dead letter", "http_status", o.answer.HTTPStatus, "answer", o.answer.Text)
+		log.ErrorContext(ctx, "delivery given up, kept as a dead letter", "http_status", o.answer.HTTPStatus, "answer", o.answer.Text)
 	case !failedBefore:
-		log.Warn("delivery failed, retrying", "error", o.answer.Text, "next", o.result.Again)
+		log.WarnContext(ctx, "delivery failed, retrying", "error", o.answer.Text, "next", o.result.Again)
 	default:
-		log.Debug("delivery failed, retrying", "error", o.answer.Text, "next", o.result.Again)
+		log.DebugContext(ctx, "delivery failed, retrying", "error", o.answer.Text, "next", o.result.Again)
 	}
 	if failedBefore && !failsNow {
 		d.o.Log.Info("delivery recovered")

@@ -94,6 +94,8 @@ type vote struct {
 func (p *Panel) look(ctx context.Context, q engine.Question) {
 	ctx, cancel := context.WithTimeout(ctx, q.Target.Timeout+2*answerMargin)
 	defer cancel()
+	ctx, traced := p.traceLook(ctx, q)
+	defer traced()
 	members := p.lineup.Load().members
 	first := int(uint64(q.Site) % uint64(len(members))) // spreads the load
 	for i := range members {

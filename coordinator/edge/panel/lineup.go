@@ -158,7 +158,7 @@ func (r *run) stop(l *lineup) error {
 // start makes the client of a member, which connects on first use, and looks after it.
 func (r *run) start(m *member, o Options) error {
 	client := o.Client
-	client.Identity = m.identity
+	client.Identity, client.Stats = m.identity, o.Traces.Client()
 	conn, err := rpc.Dial(m.Address, client)
 	if err != nil {
 		return fmt.Errorf("veriflier %s: %w", m.Name, err)

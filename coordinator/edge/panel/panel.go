@@ -12,6 +12,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/rpc"
+	"github.com/Automattic/jetmon/internal/tracing"
 )
 
 // Member is one configured veriflier.
@@ -44,7 +45,9 @@ type Options struct {
 	// GreetEvery is the time between two greetings of a member that is well. 0 means a
 	// minute, less than 0 never.
 	GreetEvery time.Duration
-	Log        *slog.Logger
+	// Traces, optional, takes the spans of ballots of sites that are traced.
+	Traces *tracing.Recorder
+	Log    *slog.Logger
 }
 
 // withDefaults returns o with a value for each field that has a default.
@@ -156,9 +159,13 @@ func (p *Panel) do(ctx context.Context, j *job) {
 	if !p.queue.begin(j, cancel) {
 		return
 	}
-	answer, ok := p.hold(ctx, j.question)
+	asking, traced := p.traceBallot(ctx, j.question)
+	answer, ok := p.hold(asking, j.question)
 	p.queue.end(j)
-	if ok {
-		p.to.Decided(answer)
+	if !ok {
+		traced(nil)
+		return
 	}
+	traced(&answer)
+	p.to.Decided(answer)
 }

@@ -40,6 +40,9 @@ type Options struct {
 	// Heartbeat is the time between two heartbeats of a checker; Lease is how long a batch
 	// stays checked out.
 	Heartbeat, Lease time.Duration
+	// TraceOneIn is of which good checks a checker records a span: one in so many. 0 means
+	// that no checks are traced at all.
+	TraceOneIn uint32
 }
 
 // Server is the AssignmentService.
@@ -210,6 +213,7 @@ func (s *Server) welcome(id dispatch.SessionID, version uint32) *coordinatorv1.S
 			ProtocolVersion:    version,
 			MinProtocolVersion: ours.lowest,
 			MaxProtocolVersion: ours.highest,
+			TraceOneIn:         s.o.TraceOneIn,
 		},
 	}}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/traceid"
 )
 
 // A stream carries almost only Assignments and Results, and for these the generated code
@@ -67,6 +68,7 @@ func (m *encoded) write(h handout) error {
 	all = protowire.AppendBytes(all, m.one)
 	all = appendNumber(all, 3, h.term)
 	all = appendNumber(all, 4, uint64(uint32(h.lease.Milliseconds())))
+	traces := h.batch.Traces
 	for i, c := range h.batch.Checks {
 		var err error
 		if m.target, err = checkpb.AppendTarget(m.target[:0], h.targets[i]); err != nil {
@@ -76,6 +78,12 @@ func (m *encoded) write(h handout) error {
 		m.one = appendNumber(m.one, 2, c.Sequence)
 		m.one = protowire.AppendTag(m.one, 3, protowire.BytesType)
 		m.one = protowire.AppendBytes(m.one, m.target)
+		if len(traces) > 0 && traces[0].Check == i {
+			m.one = protowire.AppendTag(m.one, 4, protowire.BytesType)
+			m.one = protowire.AppendVarint(m.one, traceid.Size)
+			m.one = traces[0].Parent.Append(m.one)
+			traces = traces[1:]
+		}
 		all = protowire.AppendTag(all, 5, protowire.BytesType)
 		all = protowire.AppendBytes(all, m.one)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/coordinator/v1"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/check/checkpb"
+	"github.com/Automattic/jetmon/internal/traceid"
 	"github.com/Automattic/jetmon/test/seeds"
 )
 
@@ -28,6 +29,9 @@ func generated(h handout) *coordinatorv1.StreamAssignmentsResponse {
 			SiteId: int64(c.Site), Sequence: c.Sequence, Target: checkpb.TargetToProto(h.targets[i]),
 		})
 	}
+	for _, traced := range h.batch.Traces {
+		m.Assignments[traced.Check].TraceParent = traced.Parent.Append(nil)
+	}
 	return &coordinatorv1.StreamAssignmentsResponse{Message: &coordinatorv1.StreamAssignmentsResponse_Assignments{Assignments: m}}
 }
 
@@ -35,7 +39,10 @@ func handouts() *rapid.Generator[handout] {
 	return rapid.Custom(func(t *rapid.T) handout {
 		h := handout{lease: time.Duration(rapid.IntRange(0, 120_000).Draw(t, "lease")) * time.Millisecond, term: uint64(rapid.IntRange(0, 3).Draw(t, "term"))}
 		h.batch.Ref = dispatch.Ref{Batch: dispatch.BatchID(rapid.Uint64().Draw(t, "batch")), Checkout: rapid.Uint64().Draw(t, "checkout")}
-		for range rapid.IntRange(0, 40).Draw(t, "checks") {
+		for i := range rapid.IntRange(0, 40).Draw(t, "checks") {
+			if rapid.IntRange(0, 9).Draw(t, "traced") == 0 {
+				h.batch.Traces = append(h.batch.Traces, dispatch.Traced{Check: i, Parent: traceid.OfCheck(int64(i), rapid.Uint64().Draw(t, "trace"), 1)})
+			}
 			h.batch.Checks = append(h.batch.Checks, dispatch.Check{
 				Site: check.SiteID(rapid.Int64().Draw(t, "site")), Sequence: rapid.Uint64().Draw(t, "sequence"),
 			})

@@ -10,6 +10,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/rules/record"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/traceid"
 )
 
 // MaxChecks is how many checks of one run of failures are kept as evidence.
@@ -26,6 +27,9 @@ type Snapshot struct {
 	HeadHostile bool     `json:",omitempty"`
 	PageFilled  bool     `json:",omitempty"`
 	Regional    Regional `json:",omitzero"`
+	// Trace is the newest step of the site's trace, Opening the one that opened its outage.
+	Trace   traceid.Context `json:",omitzero"`
+	Opening traceid.Context `json:",omitzero"`
 }
 
 // Regional is a finding that a site fails for some regions and works for others.

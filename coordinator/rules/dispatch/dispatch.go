@@ -8,6 +8,7 @@ import (
 	"github.com/Automattic/jetmon/internal/address"
 	"github.com/Automattic/jetmon/internal/cadence"
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/traceid"
 )
 
 // Errors of Core, to be compared with errors.Is.
@@ -94,6 +95,14 @@ type Batch struct {
 	Ref     Ref
 	Checks  []Check
 	Expires time.Time
+	// Traces, in the order of Checks, are those that some of them belong to. The caller adds them.
+	Traces []Traced
+}
+
+// Traced is a check of a batch, by its index, that belongs to a trace.
+type Traced struct {
+	Check  int
+	Parent traceid.Context
 }
 
 // Expired names a batch that ended although its session lives: what the session has of

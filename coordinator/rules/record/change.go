@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/Automattic/jetmon/internal/check"
+	"github.com/Automattic/jetmon/internal/traceid"
 )
 
 // Change is one status change to commit.
@@ -40,6 +41,8 @@ type Change struct {
 	// Maintenance, if not 0, is the maintenance because of which nobody is told: the change gets
 	// no notification, and its From is the site's recorded status. A commit may set it of others.
 	Maintenance int64 `json:",omitempty"`
+	// Trace is the step of a trace that decided the change; zero when none is recorded.
+	Trace traceid.Context `json:",omitzero"`
 }
 
 // Committed is what the commit of a change wrote.

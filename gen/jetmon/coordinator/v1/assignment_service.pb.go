@@ -611,8 +611,13 @@ type Welcome struct {
 	MinProtocolVersion uint32 `protobuf:"varint,7,opt,name=min_protocol_version,json=minProtocolVersion,proto3" json:"min_protocol_version,omitempty"`
 	// Highest version that the coordinator speaks; 0 when it does not say.
 	MaxProtocolVersion uint32 `protobuf:"varint,8,opt,name=max_protocol_version,json=maxProtocolVersion,proto3" json:"max_protocol_version,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Of which checks the checker records a span, if it records any: of each that fails, of
+	// each whose assignment names a trace, and of one in so many others. 0: the coordinator
+	// has no traces, and the checker records none. A span that begins a trace gets ids that
+	// both sides derive from the site, the sequence and the check-out.
+	TraceOneIn    uint32 `protobuf:"varint,9,opt,name=trace_one_in,json=traceOneIn,proto3" json:"trace_one_in,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Welcome) Reset() {
@@ -697,6 +702,13 @@ func (x *Welcome) GetMinProtocolVersion() uint32 {
 func (x *Welcome) GetMaxProtocolVersion() uint32 {
 	if x != nil {
 		return x.MaxProtocolVersion
+	}
+	return 0
+}
+
+func (x *Welcome) GetTraceOneIn() uint32 {
+	if x != nil {
+		return x.TraceOneIn
 	}
 	return 0
 }
@@ -845,7 +857,11 @@ type Assignment struct {
 	// out, and is kept when a check is handed out again.
 	Sequence uint64 `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// What to check.
-	Target        *v1.Target `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	Target *v1.Target `protobuf:"bytes,3,opt,name=target,proto3" json:"target,omitempty"`
+	// The trace that the check belongs to, for a site in trouble: 24 bytes, the id of the
+	// trace (16) and that of the span that led to the check (8, zeros where none did).
+	// Absent for all others. Anything else than 24 bytes means absent.
+	TraceParent   []byte `protobuf:"bytes,4,opt,name=trace_parent,json=traceParent,proto3" json:"trace_parent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -897,6 +913,13 @@ func (x *Assignment) GetSequence() uint64 {
 func (x *Assignment) GetTarget() *v1.Target {
 	if x != nil {
 		return x.Target
+	}
+	return nil
+}
+
+func (x *Assignment) GetTraceParent() []byte {
+	if x != nil {
+		return x.TraceParent
 	}
 	return nil
 }
@@ -1453,7 +1476,7 @@ const file_jetmon_coordinator_v1_assignment_service_proto_rawDesc = "" +
 	"\bBatchRef\x12\x19\n" +
 	"\bbatch_id\x18\x01 \x01(\x04R\abatchId\x12\x1f\n" +
 	"\vcheckout_id\x18\x02 \x01(\x04R\n" +
-	"checkoutId\"\xc8\x02\n" +
+	"checkoutId\"\xea\x02\n" +
 	"\aWelcome\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12 \n" +
@@ -1464,7 +1487,9 @@ const file_jetmon_coordinator_v1_assignment_service_proto_rawDesc = "" +
 	"maxResults\x12)\n" +
 	"\x10protocol_version\x18\x06 \x01(\rR\x0fprotocolVersion\x120\n" +
 	"\x14min_protocol_version\x18\a \x01(\rR\x12minProtocolVersion\x120\n" +
-	"\x14max_protocol_version\x18\b \x01(\rR\x12maxProtocolVersion\"\x1a\n" +
+	"\x14max_protocol_version\x18\b \x01(\rR\x12maxProtocolVersion\x12 \n" +
+	"\ftrace_one_in\x18\t \x01(\rR\n" +
+	"traceOneIn\"\x1a\n" +
 	"\x06Credit\x12\x10\n" +
 	"\x03add\x18\x01 \x01(\rR\x03add\"\xdc\x01\n" +
 	"\vAssignments\x125\n" +
@@ -1472,12 +1497,13 @@ const file_jetmon_coordinator_v1_assignment_service_proto_rawDesc = "" +
 	"\x06bucket\x18\x02 \x01(\rB\x02\x18\x01R\x06bucket\x12\x12\n" +
 	"\x04term\x18\x03 \x01(\x04R\x04term\x12!\n" +
 	"\flease_millis\x18\x04 \x01(\rR\vleaseMillis\x12C\n" +
-	"\vassignments\x18\x05 \x03(\v2!.jetmon.coordinator.v1.AssignmentR\vassignments\"r\n" +
+	"\vassignments\x18\x05 \x03(\v2!.jetmon.coordinator.v1.AssignmentR\vassignments\"\x95\x01\n" +
 	"\n" +
 	"Assignment\x12\x17\n" +
 	"\asite_id\x18\x01 \x01(\x03R\x06siteId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x04R\bsequence\x12/\n" +
-	"\x06target\x18\x03 \x01(\v2\x17.jetmon.check.v1.TargetR\x06target\"y\n" +
+	"\x06target\x18\x03 \x01(\v2\x17.jetmon.check.v1.TargetR\x06target\x12!\n" +
+	"\ftrace_parent\x18\x04 \x01(\fR\vtraceParent\"y\n" +
 	"\aResults\x125\n" +
 	"\x05batch\x18\x01 \x01(\v2\x1f.jetmon.coordinator.v1.BatchRefR\x05batch\x127\n" +
 	"\aresults\x18\x02 \x03(\v2\x1d.jetmon.coordinator.v1.ResultR\aresults\"\x9c\x01\n" +
