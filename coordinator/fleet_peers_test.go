@@ -390,6 +390,15 @@ func TestTheFleetKnowsItsPeersAndShards(t *testing.T) {
 		if named != 1 {
 			t.Errorf("alarms %v", getFleet(t, f["a"]).GetAlarms())
 		}
+		// Each sees the verifliers and its checkers for itself.
+		f["b"].checker(t)
+		p = getFleet(t, f["a"]).GetPeers()[0]
+		if len(p.GetCheckers()) != 1 || p.GetCheckers()[0].GetNode() == "" || len(p.GetVerifliers()) != 1 || p.GetVerifliers()[0].GetName() != "v" {
+			t.Errorf("peer %v", p)
+		}
+		if own := getFleet(t, f["a"]).GetCheckers(); len(own) != 0 {
+			t.Errorf("a checker of b's is said to be a's: %v", own)
+		}
 	})
 }
 

@@ -51,6 +51,25 @@ func (o owner) Fence(s shard.ID) (shard.Fence, bool) { return o.fence, s == o.fe
 
 const interval = 5 * time.Minute
 
+// restedSite creates a site, paused, whose turn was more than a minute ago and whose next one is
+// minutes away: no turn comes while a test reads.
+func restedSite(t *testing.T, s store.Store, now time.Time) record.Site {
+	t.Helper()
+	for {
+		row, err := s.CreateSite(t.Context(), record.Site{BlogID: 7, Bucket: 7, URL: "https://example.com/", Interval: interval, Paused: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		turn := schedule.TurnTime(row.ID, interval, schedule.TurnBefore(row.ID, interval, now))
+		if since := now.Sub(turn); since > 70*time.Second && since < interval/2 {
+			return row
+		}
+		if err := s.DeleteSite(t.Context(), row.ID, now, func(record.Site) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // aDayAndMore is the past of a site that has been watched for so many hours: it was good, in 120 ms,
 // but that we were blind in the eleventh, it was down for half an hour from the thirteenth on,
 // and paused in the fifteenth and sixteenth.
@@ -58,10 +77,7 @@ func aDayAndMore(t *testing.T, s store.Store, now time.Time, length int) (id che
 	t.Helper()
 	begin := now.Add(-time.Duration(length) * time.Hour)
 	at := func(hours float64) time.Time { return begin.Add(time.Duration(hours * float64(time.Hour))) }
-	row, err := s.CreateSite(t.Context(), record.Site{BlogID: 7, Bucket: 7, URL: "https://example.com/", Interval: interval, Paused: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	row := restedSite(t, s, now)
 	for i, hour := range []float64{0, 14, 16} {
 		_, err := s.UpdateSite(t.Context(), row.ID, at(hour), func(row record.Site) (record.Site, error) {
 			row.Paused = i == 1
@@ -85,7 +101,7 @@ func aDayAndMore(t *testing.T, s store.Store, now time.Time, length int) (id che
 		}
 	}
 	notes := book{history.NewBook()}
-	eu := notes.Region("eu")
+	eu := notes.Place("eu", "checker-9")
 	for n := schedule.TurnBefore(row.ID, interval, begin) + 1; ; n++ {
 		turn := schedule.TurnTime(row.ID, interval, n)
 		if !turn.Before(now.Add(-time.Minute)) {
@@ -247,7 +263,7 @@ func (r *rig) pagesAreTheSame(t *testing.T, u *monitorv1.SiteUptime) {
 	if int64(len(raw)) != turnsOf(u.GetTurns()) {
 		t.Errorf("%d single turns, want %d", len(raw), turnsOf(u.GetTurns()))
 	}
-	if i := slices.IndexFunc(raw, func(p *monitorv1.HistoryPoint) bool { return p.GetCode() == monitorv1.TurnCode_TURN_CODE_GOOD }); raw[i].GetRegion() != "eu" || raw[i].GetResponseTime() == nil {
+	if i := slices.IndexFunc(raw, func(p *monitorv1.HistoryPoint) bool { return p.GetCode() == monitorv1.TurnCode_TURN_CODE_GOOD }); raw[i].GetRegion() != "eu" || raw[len(raw)-1].GetChecker() != "checker-9" || raw[i].GetResponseTime() == nil {
 		t.Errorf("a good turn is %v", raw[i])
 	}
 	eu, _ := walk(&monitorv1.GetSiteHistoryRequest{Region: "eu", PageSize: 1000})

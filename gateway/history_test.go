@@ -85,17 +85,17 @@ func TestAHistoryIsAFile(t *testing.T) {
 	h := open(t, newFake())
 	const from = "?start_time=2026-11-30T00:00:00Z"
 	resp, file, err := h.history(t, "GET", 7, from+"&region=%3Deu", "text/csv")
-	want := `start_time,end_time,code,response_seconds,region,none,unknown,good,failed,blocked,maintenance,paused,min_seconds,p50_seconds,p95_seconds,p99_seconds,max_seconds,uptime,coverage,down_seconds,outages
-2026-11-30T00:00:00Z,2026-11-30T00:05:00Z,unknown,,'=eu,,,,,,,,,,,,,,,,
-2026-11-30T00:05:00Z,2026-11-30T00:10:00Z,good,0.1234,'=eu,,,,,,,,,,,,,,,,
-2026-11-30T00:10:00Z,2026-11-30T00:15:00Z,failed,,'=eu,,,,,,,,,,,,,,,,
+	want := `start_time,end_time,code,response_seconds,region,none,unknown,good,failed,blocked,maintenance,paused,min_seconds,p50_seconds,p95_seconds,p99_seconds,max_seconds,uptime,coverage,down_seconds,outages,checker
+2026-11-30T00:00:00Z,2026-11-30T00:05:00Z,unknown,,'=eu,,,,,,,,,,,,,,,,,
+2026-11-30T00:05:00Z,2026-11-30T00:10:00Z,good,0.1234,'=eu,,,,,,,,,,,,,,,,,
+2026-11-30T00:10:00Z,2026-11-30T00:15:00Z,failed,,'=eu,,,,,,,,,,,,,,,,,
 `
 	if err != nil || resp.StatusCode != 200 || file != want || resp.Header.Get("Content-Type") != "text/csv; charset=utf-8" ||
 		resp.Header.Get("Content-Disposition") != `attachment; filename="site-7-history.csv"` || !strings.Contains(strings.Join(resp.Header.Values("Vary"), ","), "Accept") {
 		t.Errorf("CSV: %v %v\n%s", err, resp.Header, file)
 	}
 	resp, file, err = h.history(t, "GET", 7, from+"&resolution=HISTORY_RESOLUTION_DAY", "text/csv")
-	if err != nil || resp.StatusCode != 200 || !strings.Contains(file, "\n2026-11-30T00:00:00Z,,,,,0,0,288,0,0,0,0,,,,,,0.999,,90,2\n") {
+	if err != nil || resp.StatusCode != 200 || !strings.Contains(file, "\n2026-11-30T00:00:00Z,,,,,0,0,288,0,0,0,0,,,,,,0.999,,90,2,\n") {
 		t.Errorf("days: %v\n%s", err, file)
 	}
 	resp, file, err = h.history(t, "GET", 7, from, "*/*")

@@ -39,7 +39,7 @@ func clientExamples() map[string][]string {
 		"incidents list":       {"jetmon incidents list --open"},
 		"incidents members":    {"jetmon incidents members 3 --limit 0"},
 		"outages":              {"jetmon outages list --open"},
-		"outages list":         {"jetmon outages list --open", "jetmon outages list --site 3 --json"},
+		"outages list":         {"jetmon outages list --open", "jetmon outages list --region europe --lasted 1h", "jetmon outages list --site 3 --json"},
 		"outages show":         {"jetmon outages show 1"},
 		"outages replay":       {"jetmon outages replay 1 --need 3 --regions 3"},
 		"fleet":                {"jetmon fleet", "jetmon fleet --json", "jetmon fleet history"},
@@ -75,7 +75,7 @@ func otherExamples() map[string][]string {
 		"migrate":     {"jetmon migrate --db @jetmon.dsn"},
 		"parity":      {"jetmon parity --db @jetmon.dsn"},
 		"handover":    {"jetmon handover --db @jetmon.dsn --buckets 0-15"},
-		"probe":       {"jetmon probe https://example.com/", "jetmon probe https://example.com/ --via localhost:7801 --json"},
+		"probe":       {"jetmon probe https://example.com/", "jetmon probe https://example.com/ --from-verifliers", "jetmon probe https://example.com/ --via localhost:7801 --json"},
 		"diagnose":    {"jetmon diagnose https://example.com/"},
 		"diagnose site": {
 			"jetmon diagnose https://example.com/", "jetmon diagnose site https://example.com/ --token-file tokens --report support.md",

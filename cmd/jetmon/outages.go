@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/Automattic/jetmon/internal/cli"
 )
@@ -15,20 +16,27 @@ type outagesCommand struct {
 
 // listOutagesCommand is `jetmon outages list`.
 type listOutagesCommand struct {
-	Site  int64 `placeholder:"ID" help:"Only outages of this site."`
-	Open  bool  `help:"Only open outages."`
-	Limit int   `default:"100" help:"Maximum number of outages to list; 0: all."`
+	Site   int64         `placeholder:"ID" help:"Only outages of this site."`
+	Open   bool          `help:"Only open outages."`
+	Region string        `help:"Only outages that were seen from this region when they opened."`
+	Host   string        `help:"Only outages of URLs on this host, with or without a port."`
+	Tag    string        `help:"Only outages of sites with this tag."`
+	Blog   int64         `placeholder:"ID" help:"Only outages of this blog."`
+	Lasted time.Duration `placeholder:"DURATION" help:"Only outages that have lasted for this long at least."`
+	Limit  int           `default:"100" help:"Maximum number of outages to list; 0: all."`
 
 	clientFlags `embed:""`
 }
 
 // Run lists the outages.
 func (c *listOutagesCommand) Run(ctx context.Context, p *program) error {
-	if c.Limit < 0 || c.Site < 0 {
-		return usagef("--limit and --site must not be negative")
+	if c.Limit < 0 || c.Site < 0 || c.Blog < 0 || c.Lasted < 0 {
+		return usagef("--limit, --site, --blog and --lasted must not be negative")
 	}
 	return c.ask(p, func(client cli.Client) error {
-		return client.ListOutages(ctx, cli.OutageList{Site: c.Site, Open: c.Open, Limit: c.Limit})
+		return client.ListOutages(ctx, cli.OutageList{
+			Site: c.Site, Open: c.Open, Region: c.Region, Host: c.Host, Tag: c.Tag, Blog: c.Blog, Lasted: c.Lasted, Limit: c.Limit,
+		})
 	})
 }
 

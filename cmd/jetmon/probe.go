@@ -38,8 +38,11 @@ type probeCommand struct {
 
 	SecondOpinion bool `help:"Also ask the independent reader that verifliers ask about failures that rest on how an answer is read, and show both readings side by side; the exit code is the vote of a veriflier."`
 
+	FromVerifliers bool `help:"Have all verifliers of the coordinator check the URL at once, and show the ballot by its rule; see --server and --context. It takes the scope checks:run."`
+
 	viaFlags    `embed:""`
 	engineFlags `embed:""`
+	serverFlags `embed:""`
 }
 
 // Run checks the URL. The exit code is the outcome: 0 up, 1 down, 3 unknown.
@@ -49,6 +52,8 @@ func (c *probeCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	switch {
+	case c.FromVerifliers:
+		return c.askPanel(ctx, p, target)
 	case len(c.Via) > 0 && c.SecondOpinion:
 		return usagef("--via: verifliers ask for a second opinion by themselves; --second-opinion is about a check from here")
 	case len(c.Via) > 0:

@@ -17,15 +17,15 @@ type notebook struct {
 	pace  pace
 	sites *roster.Table
 	book  *history.Book
-	// region is that of the checker whose results come in.
-	region uint8
+	// place is that of the checker whose results come in.
+	place uint8
 }
 
 // from says when results come in, and from whom.
 func (n *notebook) from(now time.Time, c *checkers.Checker) {
 	if n != nil {
 		n.book.At(now)
-		n.region = n.book.Region(c.Hello().Region)
+		n.place = n.book.Place(c.Hello().Region, c.Node())
 	}
 }
 
@@ -50,7 +50,7 @@ func (n *notebook) result(c *dispatch.Check, saw *checkers.Sighting, outcome che
 	case outcome == check.OutcomeDown:
 		code = history.Failed
 	}
-	n.book.Note(r.Bucket(), history.Note{Site: c.Site, Turn: turn, Interval: interval, Code: code, Region: n.region})
+	n.book.Note(r.Bucket(), history.Note{Site: c.Site, Turn: turn, Interval: interval, Code: code, Region: n.place})
 }
 
 // drop forgets the notes of a shard. Nobody writes them any more: who owns it later must not.

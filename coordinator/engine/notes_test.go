@@ -67,7 +67,7 @@ func TestEachResultIsNotedForItsTurn(t *testing.T) {
 			t.Fatalf("%d notes of one result: %v", len(notes), notes)
 		}
 		n := notes[0]
-		if n.Code != tt.want || n.Site != r.ID || time.Duration(n.Interval)*time.Second != r.Interval || regions[n.Region] != "here" {
+		if n.Code != tt.want || n.Site != r.ID || time.Duration(n.Interval)*time.Second != r.Interval || history.Region(regions[n.Region]) != "here" {
 			t.Errorf("%+v of %v, want the code %d", n, regions, tt.want)
 		}
 		if n.Turn != want {

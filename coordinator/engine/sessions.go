@@ -180,7 +180,7 @@ func (e *Engine) result(m moment, from *checkers.Checker, s *site, saw *checkers
 	o := *saw.Observation
 	o.Outcome = outcome
 	e.results.Note(s.Row.Status, &o)
-	e.judge.observe(m, s, record.LocalCheck{Node: from.Node(), At: saw.At, Observation: o})
+	e.judge.observe(m, s, record.LocalCheck{Node: from.Node(), Region: from.Hello().Region, At: saw.At, Observation: o})
 	e.judge.cause = traceid.Context{}
 	if o.Outcome != saw.Observation.Outcome {
 		e.judge.elsewhere(m, s, from.Node())

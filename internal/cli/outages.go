@@ -3,6 +3,9 @@ package cli
 import (
 	"context"
 	"io"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/cli/format"
@@ -14,6 +17,11 @@ type OutageList struct {
 	Site int64
 	// Open leaves out outages that are over.
 	Open bool
+	// Region, Host and Tag, when not empty, are those of the outages; Blog, when not 0, is.
+	Region, Host, Tag string
+	Blog              int64
+	// Lasted is how long the outages have lasted at least.
+	Lasted time.Duration
 	// Limit is the maximum number of outages; 0 means all.
 	Limit int
 }
@@ -21,10 +29,15 @@ type OutageList struct {
 // ListOutages prints outages in a table, the newest first.
 func (c Client) ListOutages(ctx context.Context, l OutageList) error {
 	outages := monitorv1.NewOutageServiceClient(c.Conn)
+	req := &monitorv1.ListOutagesRequest{SiteId: l.Site, Open: l.Open, Region: l.Region, Host: l.Host, Tag: l.Tag, BlogId: l.Blog}
+	if l.Lasted > 0 {
+		req.MinDuration = durationpb.New(l.Lasted)
+	}
 	return list(ctx, c, listing[*monitorv1.Outage]{
 		name: "outages", titles: format.OutageTitles(), cells: format.OutageCells, limit: l.Limit,
 		page: func(ctx context.Context, size int32, token string) ([]*monitorv1.Outage, string, error) {
-			resp, err := call(ctx, &monitorv1.ListOutagesRequest{PageSize: size, PageToken: token, SiteId: l.Site, Open: l.Open}, outages.ListOutages)
+			req.PageSize, req.PageToken = size, token
+			resp, err := call(ctx, req, outages.ListOutages)
 			return resp.GetOutages(), resp.GetNextPageToken(), err
 		},
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
@@ -95,6 +97,34 @@ func SecondOpinion(ctx context.Context, o ProbeOptions) (check.Outcome, error) {
 		return vote.Outcome, format.JSON(o.Out, checkpb.SecondOpinionToProto(&both))
 	}
 	return vote.Outcome, format.SecondOpinion(o.Out, o.Target.URL, both, vote)
+}
+
+// ProbeURL has the verifliers of the coordinator check a URL, prints the ballot with their votes, and
+// returns its verdict.
+func (c Client) ProbeURL(ctx context.Context, probe *monitorv1.Probe) (monitorv1.Verdict, error) {
+	ctx, cancel := context.WithTimeout(ctx, probe.GetTimeout().AsDuration()+askTimeout)
+	defer cancel()
+	stream, err := monitorv1.NewProbeServiceClient(c.Conn).ProbeURL(ctx, &monitorv1.ProbeURLRequest{Probe: probe})
+	url := probe.GetUrl()
+	var votes []*monitorv1.Vote
+	for err == nil {
+		var step *monitorv1.ProbeURLResponse
+		if step, err = stream.Recv(); err != nil {
+			break
+		}
+		switch {
+		case step.GetPanel() != nil:
+			url = step.GetPanel().GetUrl()
+		case step.GetVote() != nil:
+			votes = append(votes, step.GetVote())
+		case step.GetBallot() != nil:
+			b := step.GetBallot()
+			slices.SortFunc(votes, func(x, y *monitorv1.Vote) int { return strings.Compare(x.GetVeriflier(), y.GetVeriflier()) })
+			b.Votes = votes
+			return b.GetVerdict(), c.show(b, func(w io.Writer) error { return format.Ballot(w, url, b) })
+		}
+	}
+	return 0, c.explain(err)
 }
 
 // ShowBallot prints the verifliers' votes on a URL, as JSON or as text.

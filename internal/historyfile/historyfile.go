@@ -61,6 +61,7 @@ func columns() []column {
 		{"coverage", nil, func(p *monitorv1.HistoryPoint) string { return share(p.Coverage) }},
 		{"down_seconds", nil, func(p *monitorv1.HistoryPoint) string { return seconds(p.GetDownTime()) }},
 		{"outages", nil, func(p *monitorv1.HistoryPoint) string { return strconv.Itoa(int(p.GetOutages())) }},
+		{"checker", func(p *monitorv1.HistoryPoint) string { return guard(p.GetChecker()) }, nil},
 	}
 }
 

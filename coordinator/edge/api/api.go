@@ -66,7 +66,7 @@ func Register(r grpc.ServiceRegistrar, o Options) {
 		o.History = newBoundedHistory(o.History)
 	}
 	monitorv1.RegisterSiteServiceServer(r, &sites{o: o})
-	monitorv1.RegisterOutageServiceServer(r, &outages{o: o})
+	monitorv1.RegisterOutageServiceServer(r, newOutages(o))
 	monitorv1.RegisterHistoryServiceServer(r, &histories{o: o, look: lookback{o: o}})
 	monitorv1.RegisterAdvisoryServiceServer(r, &advisories{o: o})
 	monitorv1.RegisterBadgeServiceServer(r, newBadges(o, all))

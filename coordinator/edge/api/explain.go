@@ -214,7 +214,7 @@ func checksToProto(checks []record.LocalCheck) []*monitorv1.LocalCheck {
 	var out []*monitorv1.LocalCheck
 	for _, c := range checks {
 		out = append(out, &monitorv1.LocalCheck{
-			Checker: c.Node, EndTime: timestamp(c.At), Observation: checkpb.ObservationToProto(c.Observation),
+			Checker: c.Node, Region: c.Region, EndTime: timestamp(c.At), Observation: checkpb.ObservationToProto(c.Observation),
 		})
 	}
 	return out

@@ -33,13 +33,7 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorv1.GetFleetRequest) (*mo
 			QuarantineTime: timestamp(c.Quarantined),
 		})
 	}
-	for _, m := range s.o.Panel.Status() {
-		f.Verifliers = append(f.Verifliers, &monitorv1.VeriflierStatus{
-			Name: m.Member.Name, Region: m.Member.Region, Address: m.Member.Address,
-			State: monitorv1.VeriflierState(m.State), Detail: m.Detail,
-			LastAnswerTime: timestamp(m.LastAnswer), Asked: m.Asked, Unknown: m.Unknown, Dissented: m.Dissented,
-		})
-	}
+	s.verifliers(f)
 	if sh, ok := s.o.Panel.Shadow(); ok {
 		f.Shadow = &monitorv1.ShadowRule{
 			Rule: ruleToProto(sh.Rule), Ballots: sh.Ballots, Agreed: sh.Agreed,
@@ -59,6 +53,22 @@ func (s *fleet) GetFleet(ctx context.Context, _ *monitorv1.GetFleetRequest) (*mo
 	}
 	f.Alarms = alarmsToProto(alarm.List(alarms, found.Unlisted, suspects))
 	return &monitorv1.GetFleetResponse{Fleet: f}, nil
+}
+
+// verifliers adds those of the panel, and how far they agree.
+func (s *fleet) verifliers(f *monitorv1.Fleet) {
+	for _, m := range s.o.Panel.Status() {
+		f.Verifliers = append(f.Verifliers, &monitorv1.VeriflierStatus{
+			Name: m.Member.Name, Region: m.Member.Region, Address: m.Member.Address,
+			State: monitorv1.VeriflierState(m.State), Detail: m.Detail,
+			LastAnswerTime: timestamp(m.LastAnswer), Asked: m.Asked, Unknown: m.Unknown, Dissented: m.Dissented,
+		})
+	}
+	for _, p := range s.o.Panel.Pairs() {
+		f.VeriflierPairs = append(f.VeriflierPairs, &monitorv1.VeriflierPair{
+			Veriflier: p.A, OtherVeriflier: p.B, Ballots: p.Ballots, Differed: p.Differed,
+		})
+	}
 }
 
 // countTimeout bounds the count of notifications; a peer that asks waits only peerTimeout

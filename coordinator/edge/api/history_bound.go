@@ -22,6 +22,8 @@ const (
 	// readWait is how long a read waits for its turn: some answers in time are better than all
 	// too late.
 	readWait = 4 * time.Second
+	// historyReads is what those who wait are told is done by others.
+	historyReads = "histories are read"
 )
 
 // boundedHistory is a History of which only so much is read at once, whoever asks: whoever
@@ -35,15 +37,15 @@ func newBoundedHistory(h History) *boundedHistory {
 	return &boundedHistory{History: h, wide: make(chan struct{}, wideReads), narrow: make(chan struct{}, narrowReads)}
 }
 
-// turn waits for a read's turn, and returns what ends it.
-func turn(ctx context.Context, running chan struct{}) (end func(), err error) {
+// turn waits for a read's turn, and returns what ends it. what is being done by the others, in words.
+func turn(ctx context.Context, running chan struct{}, what string) (end func(), err error) {
 	wait := time.NewTimer(readWait)
 	defer wait.Stop()
 	select {
 	case running <- struct{}{}:
 		return func() { <-running }, nil
 	case <-wait.C:
-		return nil, fault.New(fault.Exhausted, "too much history is read at this moment").
+		return nil, fault.New(fault.Exhausted, "too many %s at this moment", what).
 			With(&errdetails.RetryInfo{RetryDelay: durationpb.New(readWait)})
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
@@ -52,7 +54,7 @@ func turn(ctx context.Context, running chan struct{}) (end func(), err error) {
 
 // Turns implements History.
 func (b *boundedHistory) Turns(ctx context.Context, site record.Site, from, to time.Time) (history.Sheet, time.Time, error) {
-	end, err := turn(ctx, b.narrow)
+	end, err := turn(ctx, b.narrow, historyReads)
 	if err != nil {
 		return history.Sheet{}, time.Time{}, err
 	}
@@ -66,7 +68,7 @@ func (b *boundedHistory) Days(ctx context.Context, sites []record.Site, from, to
 	if len(sites) >= wideSites {
 		running = b.wide
 	}
-	end, err := turn(ctx, running)
+	end, err := turn(ctx, running, historyReads)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -76,7 +78,7 @@ func (b *boundedHistory) Days(ctx context.Context, sites []record.Site, from, to
 
 // Fleet implements History.
 func (b *boundedHistory) Fleet(ctx context.Context, from, to history.Hour) ([]history.FleetHour, time.Time, error) {
-	end, err := turn(ctx, b.narrow)
+	end, err := turn(ctx, b.narrow, historyReads)
 	if err != nil {
 		return nil, time.Time{}, err
 	}

@@ -102,9 +102,10 @@ func pointToProto(s uptime.Stats, t *uptime.Turns) *monitorv1.HistoryPoint {
 	}
 }
 
-// turnToProto says what became of a turn.
-func turnToProto(t uptime.Turn, region string) *monitorv1.HistoryPoint {
-	p := &monitorv1.HistoryPoint{StartTime: timestamp(t.Start), EndTime: timestamp(t.End), Code: codeToProto(t.Code), Region: region}
+// turnToProto says what became of a turn, by a check from a place.
+func turnToProto(t uptime.Turn, place string) *monitorv1.HistoryPoint {
+	region, checker := history.SplitPlace(place)
+	p := &monitorv1.HistoryPoint{StartTime: timestamp(t.Start), EndTime: timestamp(t.End), Code: codeToProto(t.Code), Region: region, Checker: checker}
 	if t.Code.IsTime() {
 		p.ResponseTime = took(t.Code)
 	}

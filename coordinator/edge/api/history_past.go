@@ -298,7 +298,7 @@ func tallies(sheet *history.Sheet, s uptime.Span) map[string]*history.Tally {
 			if by[n] == nil {
 				name := ""
 				if len(sheet.Regions) > 0 {
-					name = sheet.Regions[n]
+					name = history.Region(sheet.Regions[n])
 				}
 				if all[name] == nil {
 					all[name] = new(history.Tally)

@@ -81,17 +81,17 @@ func (x *pager) turns(ctx context.Context, left uptime.Span, size int) (points [
 		}
 		s.End = uptime.Earliest(s.End, known)
 		for t := range p.counted.Turns(p.site, c.day(s.Start), s) {
-			region := ""
+			place := ""
 			if int(t.Region) < len(c.sheet.Regions) {
-				region = c.sheet.Regions[t.Region]
+				place = c.sheet.Regions[t.Region]
 			}
-			if x.region != "" && region != x.region {
+			if x.region != "" && history.Region(place) != x.region {
 				continue
 			}
 			if len(points) == size {
 				return points, uptime.Span{Start: t.Start, End: left.End}, known, nil
 			}
-			points = append(points, turnToProto(t, region))
+			points = append(points, turnToProto(t, place))
 		}
 	}
 	return points, over, known, nil

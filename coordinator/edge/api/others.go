@@ -64,6 +64,7 @@ func (s *fleet) ask(ctx context.Context, peer peers.Peer) (*monitorv1.PeerStatus
 		return status, nil
 	}
 	status.Status = resp.GetFleet().GetCoordinator()
+	status.Checkers, status.Verifliers, status.VeriflierPairs = resp.GetFleet().GetCheckers(), resp.GetFleet().GetVerifliers(), resp.GetFleet().GetVeriflierPairs()
 	return status, alarmsOfPeer(peer.Node, resp.GetFleet().GetAlarms())
 }
 

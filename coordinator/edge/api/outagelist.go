@@ -17,6 +17,8 @@ import (
 const (
 	mostOutages   = 5000
 	outagesAtOnce = 1000
+	// outageSearches bounds those that are under way, whoever asks; the others wait for their turn.
+	outageSearches = 4
 )
 
 // outageFilter is what ListOutages restricts outages by, beyond what the store selects. A zero
@@ -25,11 +27,12 @@ type outageFilter struct {
 	failure check.FailureKind
 	at      record.Location
 	tag     string
+	region  string
 	atLeast time.Duration
 }
 
 func outageFilterOf(req *monitorv1.ListOutagesRequest) (f outageFilter, err error) {
-	f = outageFilter{failure: check.FailureKind(req.GetFailure()), tag: req.GetTag(), atLeast: req.GetMinDuration().AsDuration()}
+	f = outageFilter{failure: check.FailureKind(req.GetFailure()), tag: req.GetTag(), region: req.GetRegion(), atLeast: req.GetMinDuration().AsDuration()}
 	if d := req.GetMinDuration(); d != nil && d.CheckValid() != nil {
 		return f, fault.InvalidField("min_duration", "must be a duration: %w", d.CheckValid())
 	}
@@ -48,6 +51,7 @@ func (f outageFilter) fits(o record.Outage, now time.Time) bool {
 		end = now
 	}
 	return (f.failure == 0 || f.failure == o.Failure) && end.Sub(o.Start) >= f.atLeast &&
+		(f.region == "" || slices.Contains(o.Regions, f.region)) &&
 		(f.at == (record.Location{}) || record.Locate(o.URL).Fits(f.at))
 }
 
@@ -84,6 +88,11 @@ func (s *outages) find(ctx context.Context, q store.OutageQuery, f outageFilter,
 	q.Limit = size + 1
 	if f != (outageFilter{}) {
 		q.Limit = outagesAtOnce
+		end, err := turn(ctx, s.searching, "outages are searched")
+		if err != nil {
+			return nil, next, err
+		}
+		defer end()
 	}
 	for looked := 0; looked < mostOutages; looked += q.Limit {
 		rows, err := s.o.Store.ListOutages(ctx, q)

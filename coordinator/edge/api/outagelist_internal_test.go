@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -35,7 +38,7 @@ func newShelf(n int) *shelf {
 			Start: at, Confirmed: at, End: at.Add(time.Minute), Failure: check.FailureServer,
 		}
 		if i%1000 == 0 {
-			o.Failure, o.End = check.FailureDNS, at.Add(time.Hour)
+			o.Failure, o.End, o.Regions = check.FailureDNS, at.Add(time.Hour), []string{"asia", "europe"}
 		}
 		s.rows = append(s.rows, o)
 	}
@@ -62,7 +65,7 @@ func (s *shelf) SitesByID(_ context.Context, ids []check.SiteID) (sites []record
 // walk lists all pages of a request, and returns the ids and the number of pages.
 func walk(t *testing.T, s *shelf, caller access.Caller, req *monitorv1.ListOutagesRequest) (ids []int64, pages int) {
 	t.Helper()
-	service := &outages{o: Options{Store: visible{s}}}
+	service := newOutages(Options{Store: visible{s}})
 	for {
 		before := s.reads
 		resp, err := service.ListOutages(access.With(t.Context(), caller), req)
@@ -94,6 +97,8 @@ func TestFiltersOfOutagesFindAllThatFitEachOnce(t *testing.T) {
 		"that lasted":      {&monitorv1.ListOutagesRequest{MinDuration: durationpb.New(2 * time.Minute), PageSize: 3}, func(i int) bool { return i%1000 == 0 }},
 		"a host":           {&monitorv1.ListOutagesRequest{Host: "S3.example", PageSize: 1000}, func(i int) bool { return i%10 == 2 }},
 		"a tag":            {&monitorv1.ListOutagesRequest{Tag: "shop", PageSize: 7}, func(i int) bool { return i%10 == 6 }},
+		"a region":         {&monitorv1.ListOutagesRequest{Region: "europe"}, func(i int) bool { return i%1000 == 0 }},
+		"no such region":   {&monitorv1.ListOutagesRequest{Region: "euro"}, func(int) bool { return false }},
 		"a blog":           {&monitorv1.ListOutagesRequest{BlogId: 2, PageSize: 1000}, func(i int) bool { return i%3 == 1 }},
 		"a blog and a tag": {&monitorv1.ListOutagesRequest{BlogId: 2, Tag: "shop"}, func(i int) bool { return i%3 == 1 && i%10 == 6 }},
 		"nothing":          {&monitorv1.ListOutagesRequest{Failure: checkv1.FailureKind_FAILURE_KIND_TLS}, func(int) bool { return false }},
@@ -126,8 +131,48 @@ func TestAFilterByBlogShowsALimitedCallerNoOther(t *testing.T) {
 	if got, _ := walk(t, newShelf(30), mine, &monitorv1.ListOutagesRequest{}); len(got) != 20 {
 		t.Errorf("those of its blogs: %v", got)
 	}
-	service := &outages{o: Options{Store: visible{newShelf(1)}}}
+	service := newOutages(Options{Store: visible{newShelf(1)}})
 	if _, err := service.ListOutages(t.Context(), &monitorv1.ListOutagesRequest{Host: "a b"}); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a host that is none: %v", err)
 	}
+}
+
+// slow is a store whose lists take a while.
+type slow struct {
+	store.Store
+	busy
+}
+
+func (s *slow) ListOutages(ctx context.Context, _ store.OutageQuery) ([]record.Outage, error) {
+	return nil, s.work(ctx)
+}
+
+// Of a hundred who search for outages at once, some are answered and the others told so, and who
+// only pages through them does not wait.
+func TestWhoSearchesOutagesDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		inner := &slow{busy: busy{takes: time.Second}}
+		service := newOutages(Options{Store: inner})
+		var all sync.WaitGroup
+		var refused atomic.Int32
+		for range 100 {
+			all.Go(func() {
+				if _, err := service.ListOutages(t.Context(), &monitorv1.ListOutagesRequest{Region: "europe"}); fault.Is(err, fault.Exhausted) {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		began := time.Now()
+		if _, err := service.ListOutages(t.Context(), &monitorv1.ListOutagesRequest{}); err != nil || time.Since(began) != inner.takes {
+			t.Errorf("a page without a filter took %v, %v", time.Since(began), err)
+		}
+		all.Wait()
+		if inner.most.Load() != outageSearches+1 || refused.Load() == 0 || refused.Load() > 90 {
+			t.Errorf("%d at once, %d refused", inner.most.Load(), refused.Load())
+		}
+	})
 }

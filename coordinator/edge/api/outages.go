@@ -17,6 +17,12 @@ import (
 type outages struct {
 	monitorv1.UnimplementedOutageServiceServer
 	o Options
+	// searching bounds the reads that look for what no index leads to.
+	searching chan struct{}
+}
+
+func newOutages(o Options) *outages {
+	return &outages{o: o, searching: make(chan struct{}, outageSearches)}
 }
 
 // markToken returns the page token for the outages after a mark.
@@ -44,7 +50,7 @@ func outageToProto(row record.Outage) *monitorv1.Outage {
 		StartTime: timestamp(row.Start), ConfirmTime: timestamp(row.Confirmed), EndTime: timestamp(row.End), EndReason: monitorv1.EndReason(row.EndReason),
 		StatusId: int32(row.Status), Failure: checkv1.FailureKind(row.Failure), Reason: row.Reason,
 		HttpStatus: int32(row.HTTPStatus), Rule: ruleToProto(row.Rule), Round: uint32(row.Round), Relapses: uint32(row.Relapses),
-		SuspendTime: timestamp(row.Suspended),
+		SuspendTime: timestamp(row.Suspended), Regions: row.Regions,
 	}
 	if row.PausedFor > 0 {
 		o.PausedDuration = durationpb.New(row.PausedFor)

@@ -24,6 +24,7 @@ type lineup struct {
 	roster  []quorum.Voter
 	members []*member
 	shadow  *shadow // nil without a shadow rule
+	pairs   pairs
 }
 
 // newLineup checks the roster and the rule. It keeps the members of the present lineup, nil
@@ -55,6 +56,7 @@ func newLineup(o Options, present *lineup) (*lineup, error) {
 		}
 		l.members = append(l.members, kept)
 	}
+	l.pairs = newPairs(l, present)
 	return l, nil
 }
 

@@ -63,9 +63,11 @@ func (p *Panel) Shadow() (ShadowStatus, bool) {
 	return s.st, true
 }
 
-// learn counts the members that voted against the verdict, and evaluates the shadow rule.
+// learn counts the members that voted against the verdict and the pairs that differ, and evaluates
+// the shadow rule.
 func (l *lineup) learn(a engine.Answer) {
 	votes := a.Opinions()
+	l.pairs.learn(votes)
 	if l.shadow != nil {
 		l.shadow.judge(a.Verdict, votes)
 	}

@@ -32,10 +32,19 @@ func Merge(first, end time.Time, sheets ...*Sheet) *Sheet {
 	return m.finish(regions)
 }
 
-// unite numbers the regions of several sheets, and returns their names, and the number of each
-// sheet's each region.
+// unite numbers the places of several sheets, and returns their names, and the number of each
+// sheet's each place. Of more places than there are numbers only the regions are told apart.
 func unite(sheets []*Sheet) (names []string, numbers [][]uint8) {
-	names = []string{""}
+	names, numbers, all := number(sheets)
+	if !all {
+		names, numbers, _ = number(Regional(sheets))
+	}
+	return names, numbers
+}
+
+// number is unite for as many names as there are numbers; all is false when there are more.
+func number(sheets []*Sheet) (names []string, numbers [][]uint8, all bool) {
+	names, all = []string{""}, true
 	for _, s := range sheets {
 		of := make([]uint8, max(1, len(s.Regions)))
 		for i, name := range s.Regions {
@@ -44,11 +53,12 @@ func unite(sheets []*Sheet) (names []string, numbers [][]uint8) {
 				at = len(names)
 				names = append(names, name)
 			}
+			all = all && at >= 0
 			of[i] = uint8(max(0, at))
 		}
 		numbers = append(numbers, of)
 	}
-	return names, numbers
+	return names, numbers, all
 }
 
 // merger merges sheets, site by site.

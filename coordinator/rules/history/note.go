@@ -17,7 +17,7 @@ type Note struct {
 	// Interval is the site's, in seconds.
 	Interval uint16
 	Code     Code
-	// Region is where the check was made, as a number of the book; 0 when that is not known.
+	// Region is the place where the check was made, as a number of the book; 0 when that is not known.
 	Region uint8
 }
 
@@ -100,6 +100,22 @@ func (b *Book) Region(name string) uint8 {
 		b.regions, b.numbers[name] = append(b.regions, name), n
 	}
 	return n
+}
+
+// maxPlaces is how many names a book gives to places; the others are for regions.
+const maxPlaces = 200
+
+// Place returns the number of the place of a checker; that of its region when there are too many
+// checkers, as where each process has another name.
+func (b *Book) Place(region, checker string) uint8 {
+	place := Place(region, checker)
+	if n, known := b.numbers[place]; known {
+		return n
+	}
+	if len(b.regions) > maxPlaces {
+		return b.Region(region)
+	}
+	return b.Region(place)
 }
 
 // At tells the book when the notes that follow are made.

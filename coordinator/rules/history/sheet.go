@@ -26,7 +26,7 @@ func (s *Strip) Start(i int) time.Time {
 
 // Sheet has the codes of many sites over some time.
 type Sheet struct {
-	// Regions has the name of each number in the strips; number 0 is ''.
+	// Regions has the name of each number in the strips, of a region or of a place; number 0 is ''.
 	Regions []string
 	// Strips are by rising site, and of a site by rising first turn, by time. Those of a site do
 	// not overlap: a strip ends where the site's interval changed.

@@ -1,8 +1,10 @@
 package record
 
 import (
+	"slices"
 	"time"
 
+	"github.com/Automattic/jetmon/coordinator/rules/quorum"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/traceid"
 )
@@ -43,6 +45,26 @@ type Change struct {
 	Maintenance int64 `json:",omitempty"`
 	// Trace is the step of a trace that decided the change; zero when none is recorded.
 	Trace traceid.Context `json:",omitzero"`
+}
+
+// Regions lists the regions from which the failure was seen, by name: those of the checkers whose
+// checks found the site down, and of the verifliers that voted so.
+func (c Change) Regions() []string {
+	var all []string
+	for _, k := range c.Checks {
+		if k.Observation.Outcome == check.OutcomeDown {
+			all = append(all, k.Region)
+		}
+	}
+	if c.Ballot != nil {
+		for _, v := range c.Ballot.Votes {
+			if v.Value == quorum.Down {
+				all = append(all, v.Region)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(name string) bool { return name == "" })
 }
 
 // Committed is what the commit of a change wrote.

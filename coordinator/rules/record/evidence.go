@@ -9,7 +9,9 @@ import (
 
 // LocalCheck is one observation by a checker, or by a veriflier as a second look.
 type LocalCheck struct {
-	Node        string
+	Node string
+	// Region is that of a checker; empty when it names none.
+	Region      string `json:",omitempty"`
 	Veriflier   bool
 	At          time.Time
 	Observation check.Observation

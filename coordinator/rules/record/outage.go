@@ -38,6 +38,8 @@ type Outage struct {
 	// Maintenance is when the site was in maintenance during the outage: as of its end, or of the
 	// reading while it is open.
 	Maintenance []uptime.Span
+	// Regions are those of Change.Regions when it opened; none when that was not noted.
+	Regions []string
 }
 
 // OutageMark is a position in a list of outages: right after the outage that it names.

@@ -108,7 +108,7 @@ func damage(t *testing.T, s *shaky, start time.Time, name string, ruin func([]by
 	// The next fold makes new rows of what can be read.
 	b.now = b.now.Add(time.Hour)
 	b.Tend(t.Context(), 0)
-	b.now = day.Start().Add(26 * time.Hour)
+	b.now = day.Start().Add(32 * time.Hour)
 	b.Tend(t.Context(), 0)
 	if left := len(known(b.codes(aSite, start.Add(-24*time.Hour), b.now))); left != 15*60+10 {
 		t.Errorf("%s: after the fold %d turns are left", name, left)

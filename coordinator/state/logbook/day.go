@@ -48,7 +48,7 @@ func (b *bucketDay) foldDay(ctx context.Context) error {
 	}
 	x := &dayFold{bucketDay: b, last: last}
 	var parts []partDay
-	for part, sheet := range b.merge(first, end, sheets...).Parts() {
+	for part, sheet := range b.merge(first, end, history.Regional(sheets)...).Parts() {
 		s := sums[part]
 		if s == nil { // it was damaged
 			s = &history.Summaries{Until: first}

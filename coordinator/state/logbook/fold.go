@@ -15,8 +15,9 @@ import (
 const (
 	// foldAfter is how long after its end an hour is folded: its last checks have come by then.
 	foldAfter = 3 * time.Minute
-	// dayAfter is how many hours after its end a day is folded.
-	dayAfter = history.Hour(1)
+	// dayAfter is how many hours after its end a day is folded: until then it is known which checker
+	// made each check, and people ask for that of the last hours.
+	dayAfter = history.Hour(7)
 	// foldTimeout bounds the work on one bucket.
 	foldTimeout = time.Minute
 )

@@ -152,7 +152,7 @@ func TestNothingIsWrittenWhenNothingIsNotedAndNothingIsOver(t *testing.T) {
 	}
 }
 
-func TestAnHourIsFoldedOnceItIsOverAndADayTwoHoursLater(t *testing.T) {
+func TestAnHourIsFoldedOnceItIsOverAndADayEightHoursLater(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, s *shaky) {
 		b := newBench(t, s)
@@ -175,10 +175,10 @@ func TestAnHourIsFoldedOnceItIsOverAndADayTwoHoursLater(t *testing.T) {
 			t.Errorf("folded %+v", f)
 		}
 		b.want(b.codes(aSite, noon(), b.now), n, 77)
-		b.now = noon().Add(13*time.Hour + 2*time.Minute)
+		b.now = noon().Add(19*time.Hour + 2*time.Minute)
 		b.Tend(t.Context(), 0)
 		if b.rows() != 1 {
-			t.Errorf("%d rows an hour after the end of the day", b.rows())
+			t.Errorf("%d rows seven hours after the end of the day", b.rows())
 		}
 		b.now = b.now.Add(time.Minute)
 		b.Tend(t.Context(), 0)

@@ -366,7 +366,7 @@ func TestHistoryIsWhatAModelSaysThatKeepsEveryCheck(t *testing.T) {
 			}
 			w.settle(5 * time.Hour)
 			w.compareAll()
-			w.settle(26 * time.Hour)
+			w.settle(32 * time.Hour)
 			w.compareAll()
 			if n := w.reader.Damaged(); n != 0 {
 				t.Errorf("%d damaged rows", n)

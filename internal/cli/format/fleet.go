@@ -12,14 +12,18 @@ import (
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 )
 
-// Fleet writes coordinators, checkers, verifliers and alarms, in lines of at most width cells;
+// Fleet writes coordinators, checkers, verifliers, which of these differ, and alarms, in lines of at most width cells;
 // 0 means any number.
 func Fleet(w io.Writer, width int, f *monitorv1.Fleet, now time.Time) error {
 	for _, part := range []*Table{
 		coordinators(NewTable(w, width, "COORDINATOR", "SITES", "DOWN", "SUSPECT", "COVERAGE", "LATE P99", "SHARDS", "UNDELIVERED", "UP FOR", ""), f, now),
 		checkers(NewTable(w, width, "CHECKER", "REGION", "OPEN CHECKS", "ROOM", "CONNECTED", ""), f, now),
 		verifliers(NewTable(w, width, "VERIFLIER", "REGION", "STATE", "ASKED", "UNKNOWN", "DISSENTED", "LAST ANSWER", ""), f),
+		dissents(w, width, f),
 	} {
+		if part == nil {
+			continue
+		}
 		if err := part.Line(""); err != nil {
 			return err
 		}
@@ -60,28 +64,6 @@ func coordinator(s *monitorv1.CoordinatorStatus, remark string, now time.Time) [
 		fmt.Sprintf("%d ms", s.GetLatenessP99Millis()), strconv.Itoa(int(s.GetShards())), count(s.GetUndeliveredNotices()),
 		since(s.GetStartTime(), now), remark,
 	}
-}
-
-func checkers(t *Table, f *monitorv1.Fleet, now time.Time) *Table {
-	for _, c := range f.GetCheckers() {
-		remark := ""
-		switch {
-		case c.GetQuarantineTime() != nil:
-			remark = "in quarantine since " + moment(c.GetQuarantineTime())
-		default:
-			remark = c.GetSelfCheck().GetDetail()
-		}
-		t.Add(c.GetNode(), c.GetRegion(), strconv.Itoa(int(c.GetOpenChecks())), strconv.Itoa(int(c.GetCredit())), since(c.GetConnectTime(), now), remark)
-	}
-	return t
-}
-
-func verifliers(t *Table, f *monitorv1.Fleet) *Table {
-	for _, v := range f.GetVerifliers() {
-		t.Add(v.GetName(), v.GetRegion(), word(v.GetState(), "VERIFLIER_STATE_"), count(v.GetAsked()), count(v.GetUnknown()),
-			count(v.GetDissented()), moment(v.GetLastAnswerTime()), v.GetDetail())
-	}
-	return t
 }
 
 func alarms(w io.Writer, width int, f *monitorv1.Fleet, now time.Time) error {

@@ -15,7 +15,7 @@ import (
 // HistoryTitles are the titles of HistoryCells, of turns or of hours and days.
 func HistoryTitles(turns bool) []string {
 	if turns {
-		return []string{"TIME", "CODE", "TOOK", "REGION"}
+		return []string{"TIME", "CODE", "TOOK", "REGION", "CHECKER"}
 	}
 	return []string{"TIME", "UPTIME", "COVERAGE", "P50", "P95", "MAX", "GOOD", "FAILED", "NONE", "DOWN"}
 }
@@ -23,7 +23,7 @@ func HistoryTitles(turns bool) []string {
 // HistoryCells returns the row of a turn, an hour or a day.
 func HistoryCells(p *monitorv1.HistoryPoint) []string {
 	if p.GetTurns() == nil {
-		return []string{moment(p.GetStartTime()), word(p.GetCode(), "TURN_CODE_"), length(p.GetResponseTime()), dash(p.GetRegion())}
+		return []string{moment(p.GetStartTime()), word(p.GetCode(), "TURN_CODE_"), length(p.GetResponseTime()), dash(p.GetRegion()), dash(p.GetChecker())}
 	}
 	t, r := p.GetTurns(), p.GetResponseTimes()
 	return []string{

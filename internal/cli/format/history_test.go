@@ -28,6 +28,31 @@ func TestPercentagesAreNeverRoundedUp(t *testing.T) {
 	}
 }
 
+func TestARowOfATurnNamesItsChecker(t *testing.T) {
+	t.Parallel()
+	turn := &monitorv1.HistoryPoint{
+		StartTime: timestamppb.New(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)), Code: monitorv1.TurnCode_TURN_CODE_GOOD,
+		ResponseTime: durationpb.New(120 * time.Millisecond), Region: "europe", Checker: "checker-1",
+	}
+	want := "TIME 2026-01-02 03:04:05Z, CODE good, TOOK 120ms, REGION europe, CHECKER checker-1"
+	if got := titled(format.HistoryTitles(true), format.HistoryCells(turn)); got != want {
+		t.Errorf("a turn is %q, want %q", got, want)
+	}
+	turn.Region, turn.Checker = "", "" // its names are no longer kept
+	if got := titled(format.HistoryTitles(true), format.HistoryCells(turn)); !strings.HasSuffix(got, "REGION -, CHECKER -") {
+		t.Errorf("a turn of nobody is %q", got)
+	}
+}
+
+// titled puts each title before its cell.
+func titled(titles, cells []string) string {
+	all := make([]string, len(cells))
+	for i, cell := range cells {
+		all[i] = titles[i] + " " + cell
+	}
+	return strings.Join(all, ", ")
+}
+
 func TestALineIsFromTheLeastToTheGreatest(t *testing.T) {
 	t.Parallel()
 	nan := math.NaN()

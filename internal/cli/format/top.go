@@ -93,6 +93,9 @@ func (t *Top) Lines(width int) []StyledLine {
 	s.table(func(w *board) *Table {
 		return verifliers(NewTable(w, width, "VERIFLIER", "REGION", "STATE", "ASKED", "UNKNOWN", "DISSENTED", "LAST ANSWER", ""), t.Fleet)
 	})
+	if differ := dissents(&s, width, t.Fleet); differ != nil {
+		s.table(func(*board) *Table { return differ })
+	}
 	s.outages(t.Outages)
 	return s.lines
 }

@@ -51,3 +51,17 @@ func decode[T any](text string) (v T, err error) {
 	}
 	return v, nil
 }
+
+// regionsText writes regions as a column has them.
+func regionsText(regions []string) string {
+	b, _ := json.Marshal(append([]string{}, regions...)) // strings can be written
+	return string(b)
+}
+
+// parseRegions reads them again; what cannot be read is not known.
+func parseRegions(column string) (regions []string) {
+	if json.Unmarshal([]byte(column), &regions) != nil {
+		return nil
+	}
+	return regions
+}

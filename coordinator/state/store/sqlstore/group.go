@@ -221,7 +221,7 @@ func outageURL(url string) string { return clip(url, 1024) }
 
 const outageInsert = `INSERT INTO jetmon_outages
 	(site_id, open_site, blog_id, bucket, url, status, status_ms, start_ms, confirmed_ms, end_ms,
-	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses, maintenance_id) VALUES `
+	 failure, reason, http_status, rule_voters, rule_need, rule_regions, round, relapses, maintenance_id, seen_regions) VALUES `
 
 // openNew opens outages for the sites that go down and have none.
 func openNew(t txn, group []*entry) error {
@@ -240,7 +240,7 @@ func openNew(t txn, group []*entry) error {
 		rows = append(rows, []any{e.SiteID, e.SiteID, e.BlogID, e.Bucket, outageURL(e.URL), e.To,
 			e.statusSince(), toMillis(e.Start), toMillis(e.At), 0,
 			e.Cause.Failure, clip(e.Cause.Reason, 255), e.Cause.HTTPStatus,
-			ballot.Rule.Voters, ballot.Rule.Need, ballot.Rule.Regions, ballot.Round, 0, e.window})
+			ballot.Rule.Voters, ballot.Rule.Need, ballot.Rule.Regions, ballot.Round, 0, e.window, regionsText(e.Regions())})
 	}
 	ids, err := insertAll(t, insertion{outageInsert, "SELECT open_site, id FROM jetmon_outages WHERE open_site IN "}, rows, sites)
 	for i, id := range ids {

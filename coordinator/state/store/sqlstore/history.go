@@ -106,15 +106,15 @@ const outageColumns = `SELECT o.id, o.site_id, o.blog_id, o.bucket, o.url, o.sta
 	WHEN EXISTS (SELECT 1 FROM jetmon_transitions t WHERE t.site_id = o.site_id AND t.outage_id = o.id AND t.to_status = 1)
 	THEN 1 ELSE 2 END,
 	o.failure, o.reason, o.http_status, o.rule_voters, o.rule_need, o.rule_regions, o.round, o.relapses, o.suspended_ms, o.paused_ms,
-	o.maintenance_id, o.maintenance_spans`
+	o.maintenance_id, o.maintenance_spans, o.seen_regions`
 
 func scanOutage(rows *sql.Rows) (o record.Outage, err error) {
 	var start, confirmed, end, suspended, paused int64
-	var spans text
+	var spans, regions text
 	err = rows.Scan(&o.ID, &o.SiteID, &o.BlogID, &o.Bucket, &o.URL, &o.Status, &start, &confirmed, &end, &o.EndReason,
 		&o.Failure, &o.Reason, &o.HTTPStatus, &o.Rule.Voters, &o.Rule.Need, &o.Rule.Regions, &o.Round, &o.Relapses, &suspended, &paused,
-		&o.MaintenanceID, &spans)
-	o.Maintenance = parseSpans(string(spans))
+		&o.MaintenanceID, &spans, &regions)
+	o.Maintenance, o.Regions = parseSpans(string(spans)), parseRegions(string(regions))
 	o.Suspended, o.PausedFor = fromMillis(suspended), time.Duration(paused)*time.Millisecond
 	o.Start, o.Confirmed, o.End = fromMillis(start), fromMillis(confirmed), fromMillis(end)
 	return o, err

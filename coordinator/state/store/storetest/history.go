@@ -38,7 +38,7 @@ func outageLife(t *testing.T, db Database) {
 		ID: done.OutageID, SiteID: site.ID, BlogID: site.BlogID, Bucket: 7, URL: site.URL,
 		Status: check.StatusDown, Start: open.Start, Confirmed: open.At,
 		Failure: check.FailureServer, Reason: "overloaded", HTTPStatus: 503,
-		Rule: ballot.Rule, Round: ballot.Round, Ballot: &ballot, Checks: open.Checks,
+		Rule: ballot.Rule, Round: ballot.Round, Ballot: &ballot, Checks: open.Checks, Regions: open.Regions(),
 	}
 	read := func() record.Outage {
 		t.Helper()
@@ -135,8 +135,8 @@ func pageOutages(t testing.TB, s store.Store, q store.OutageQuery) (ids []int64)
 		page := get[[]record.Outage](t)(s.ListOutages(t.Context(), q))
 		for _, o := range page {
 			ids = append(ids, o.ID)
-			if o.Ballot != nil || o.Checks != nil {
-				t.Error("a list has ballots or checks")
+			if o.Ballot != nil || o.Checks != nil || len(o.Regions) == 0 {
+				t.Error("a list has ballots or checks, or does not have the regions")
 			}
 		}
 		if len(page) < q.Limit {

@@ -173,7 +173,7 @@ func opening(site record.Site, key string) record.Change {
 	c := change(site, check.StatusRunning, check.StatusDown, key)
 	c.Cause = anObservation()
 	c.Checks = []record.LocalCheck{
-		{Node: "checker-a", At: noon(), Observation: anObservation()},
+		{Node: "checker-a", Region: "eu \"1\"", At: noon(), Observation: anObservation()},
 		{Node: "checker-b", At: after(20 * time.Second), Observation: anObservation()},
 	}
 	ballot := aBallot(site)

@@ -207,9 +207,12 @@ type Fleet struct {
 	// The other coordinators, by name, each as it describes itself.
 	Peers []*PeerStatus `protobuf:"bytes,7,rep,name=peers,proto3" json:"peers,omitempty"`
 	// Who owns what, by shard; empty while the database does not say.
-	Shards        []*ShardStatus `protobuf:"bytes,8,rep,name=shards,proto3" json:"shards,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Shards []*ShardStatus `protobuf:"bytes,8,rep,name=shards,proto3" json:"shards,omitempty"`
+	// How far the verifliers agree with one another in the ballots of the coordinator that
+	// answers, by their names; those of the others are in peers.
+	VeriflierPairs []*VeriflierPair `protobuf:"bytes,9,rep,name=veriflier_pairs,json=veriflierPairs,proto3" json:"veriflier_pairs,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Fleet) Reset() {
@@ -298,6 +301,13 @@ func (x *Fleet) GetShards() []*ShardStatus {
 	return nil
 }
 
+func (x *Fleet) GetVeriflierPairs() []*VeriflierPair {
+	if x != nil {
+		return x.VeriflierPairs
+	}
+	return nil
+}
+
 // PeerStatus is another coordinator.
 type PeerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -308,9 +318,15 @@ type PeerStatus struct {
 	// What it says of itself; absent when it could not be asked.
 	Status *CoordinatorStatus `protobuf:"bytes,3,opt,name=status,proto3" json:"status,omitempty"`
 	// Why it could not be asked, in words; empty when it could.
-	Detail        string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Detail string `protobuf:"bytes,4,opt,name=detail,proto3" json:"detail,omitempty"`
+	// Checkers that have a session with it, by name.
+	Checkers []*CheckerStatus `protobuf:"bytes,5,rep,name=checkers,proto3" json:"checkers,omitempty"`
+	// Verifliers as it sees them, by name.
+	Verifliers []*VeriflierStatus `protobuf:"bytes,6,rep,name=verifliers,proto3" json:"verifliers,omitempty"`
+	// How far they agree with one another in its ballots.
+	VeriflierPairs []*VeriflierPair `protobuf:"bytes,7,rep,name=veriflier_pairs,json=veriflierPairs,proto3" json:"veriflier_pairs,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *PeerStatus) Reset() {
@@ -369,6 +385,27 @@ func (x *PeerStatus) GetDetail() string {
 		return x.Detail
 	}
 	return ""
+}
+
+func (x *PeerStatus) GetCheckers() []*CheckerStatus {
+	if x != nil {
+		return x.Checkers
+	}
+	return nil
+}
+
+func (x *PeerStatus) GetVerifliers() []*VeriflierStatus {
+	if x != nil {
+		return x.Verifliers
+	}
+	return nil
+}
+
+func (x *PeerStatus) GetVeriflierPairs() []*VeriflierPair {
+	if x != nil {
+		return x.VeriflierPairs
+	}
+	return nil
 }
 
 // ShardStatus is the ownership of one shard: 16 buckets in a row.
@@ -1019,6 +1056,80 @@ func (x *VeriflierStatus) GetDissented() uint64 {
 	return 0
 }
 
+// VeriflierPair is how far two verifliers agree: a veriflier that differs from each other one
+// sees another Internet than they do, or lies; two groups that differ are two sides of a network.
+type VeriflierPair struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of one of them.
+	Veriflier string `protobuf:"bytes,1,opt,name=veriflier,proto3" json:"veriflier,omitempty"`
+	// Name of the other; each pair is listed once, in the order of the names.
+	OtherVeriflier string `protobuf:"bytes,2,opt,name=other_veriflier,json=otherVeriflier,proto3" json:"other_veriflier,omitempty"`
+	// Ballots in which both could tell, since the coordinator started or has had both.
+	Ballots uint64 `protobuf:"varint,3,opt,name=ballots,proto3" json:"ballots,omitempty"`
+	// Ballots of these in which one voted DOWN and the other UP.
+	Differed      uint64 `protobuf:"varint,4,opt,name=differed,proto3" json:"differed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VeriflierPair) Reset() {
+	*x = VeriflierPair{}
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VeriflierPair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VeriflierPair) ProtoMessage() {}
+
+func (x *VeriflierPair) ProtoReflect() protoreflect.Message {
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VeriflierPair.ProtoReflect.Descriptor instead.
+func (*VeriflierPair) Descriptor() ([]byte, []int) {
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *VeriflierPair) GetVeriflier() string {
+	if x != nil {
+		return x.Veriflier
+	}
+	return ""
+}
+
+func (x *VeriflierPair) GetOtherVeriflier() string {
+	if x != nil {
+		return x.OtherVeriflier
+	}
+	return ""
+}
+
+func (x *VeriflierPair) GetBallots() uint64 {
+	if x != nil {
+		return x.Ballots
+	}
+	return 0
+}
+
+func (x *VeriflierPair) GetDiffered() uint64 {
+	if x != nil {
+		return x.Differed
+	}
+	return 0
+}
+
 // Alarm is a condition that an operator should look at.
 type Alarm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1038,7 +1149,7 @@ type Alarm struct {
 
 func (x *Alarm) Reset() {
 	*x = Alarm{}
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[7]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1161,7 @@ func (x *Alarm) String() string {
 func (*Alarm) ProtoMessage() {}
 
 func (x *Alarm) ProtoReflect() protoreflect.Message {
-	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[7]
+	mi := &file_jetmon_monitor_v1_fleet_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1174,7 @@ func (x *Alarm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Alarm.ProtoReflect.Descriptor instead.
 func (*Alarm) Descriptor() ([]byte, []int) {
-	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{7}
+	return file_jetmon_monitor_v1_fleet_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Alarm) GetKind() AlarmKind {
@@ -1105,7 +1216,7 @@ var File_jetmon_monitor_v1_fleet_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\n" +
-	"\x1djetmon/monitor/v1/fleet.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"\xda\x03\n" +
+	"\x1djetmon/monitor/v1/fleet.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\x1a\x1ejetmon/monitor/v1/outage.proto\"\xa5\x04\n" +
 	"\x05Fleet\x12F\n" +
 	"\vcoordinator\x18\x01 \x01(\v2$.jetmon.monitor.v1.CoordinatorStatusR\vcoordinator\x12<\n" +
 	"\bcheckers\x18\x02 \x03(\v2 .jetmon.monitor.v1.CheckerStatusR\bcheckers\x12B\n" +
@@ -1116,13 +1227,19 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x06alarms\x18\x05 \x03(\v2\x18.jetmon.monitor.v1.AlarmR\x06alarms\x125\n" +
 	"\x06shadow\x18\x06 \x01(\v2\x1d.jetmon.monitor.v1.ShadowRuleR\x06shadow\x123\n" +
 	"\x05peers\x18\a \x03(\v2\x1d.jetmon.monitor.v1.PeerStatusR\x05peers\x126\n" +
-	"\x06shards\x18\b \x03(\v2\x1e.jetmon.monitor.v1.ShardStatusR\x06shards\"\x92\x01\n" +
+	"\x06shards\x18\b \x03(\v2\x1e.jetmon.monitor.v1.ShardStatusR\x06shards\x12I\n" +
+	"\x0fveriflier_pairs\x18\t \x03(\v2 .jetmon.monitor.v1.VeriflierPairR\x0everiflierPairs\"\xdf\x02\n" +
 	"\n" +
 	"PeerStatus\x12\x12\n" +
 	"\x04node\x18\x01 \x01(\tR\x04node\x12\x1a\n" +
 	"\bendpoint\x18\x02 \x01(\tR\bendpoint\x12<\n" +
 	"\x06status\x18\x03 \x01(\v2$.jetmon.monitor.v1.CoordinatorStatusR\x06status\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"\x8a\x01\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\x12<\n" +
+	"\bcheckers\x18\x05 \x03(\v2 .jetmon.monitor.v1.CheckerStatusR\bcheckers\x12B\n" +
+	"\n" +
+	"verifliers\x18\x06 \x03(\v2\".jetmon.monitor.v1.VeriflierStatusR\n" +
+	"verifliers\x12I\n" +
+	"\x0fveriflier_pairs\x18\a \x03(\v2 .jetmon.monitor.v1.VeriflierPairR\x0everiflierPairs\"\x8a\x01\n" +
 	"\vShardStatus\x12\x14\n" +
 	"\x05shard\x18\x01 \x01(\rR\x05shard\x12\x14\n" +
 	"\x05owner\x18\x02 \x01(\tR\x05owner\x12\x12\n" +
@@ -1188,7 +1305,12 @@ const file_jetmon_monitor_v1_fleet_proto_rawDesc = "" +
 	"\x10last_answer_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x0elastAnswerTime\x12\x14\n" +
 	"\x05asked\x18\a \x01(\x04R\x05asked\x12\x18\n" +
 	"\aunknown\x18\b \x01(\x04R\aunknown\x12\x1c\n" +
-	"\tdissented\x18\t \x01(\x04R\tdissented\"\xb9\x01\n" +
+	"\tdissented\x18\t \x01(\x04R\tdissented\"\x8c\x01\n" +
+	"\rVeriflierPair\x12\x1c\n" +
+	"\tveriflier\x18\x01 \x01(\tR\tveriflier\x12'\n" +
+	"\x0fother_veriflier\x18\x02 \x01(\tR\x0eotherVeriflier\x12\x18\n" +
+	"\aballots\x18\x03 \x01(\x04R\aballots\x12\x1a\n" +
+	"\bdiffered\x18\x04 \x01(\x04R\bdiffered\"\xb9\x01\n" +
 	"\x05Alarm\x120\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1c.jetmon.monitor.v1.AlarmKindR\x04kind\x12\x17\n" +
 	"\asite_id\x18\x02 \x01(\x03R\x06siteId\x12\x10\n" +
@@ -1233,7 +1355,7 @@ func file_jetmon_monitor_v1_fleet_proto_rawDescGZIP() []byte {
 }
 
 var file_jetmon_monitor_v1_fleet_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_jetmon_monitor_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_jetmon_monitor_v1_fleet_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_jetmon_monitor_v1_fleet_proto_goTypes = []any{
 	(VeriflierState)(0),           // 0: jetmon.monitor.v1.VeriflierState
 	(AlarmKind)(0),                // 1: jetmon.monitor.v1.AlarmKind
@@ -1244,36 +1366,41 @@ var file_jetmon_monitor_v1_fleet_proto_goTypes = []any{
 	(*CoordinatorStatus)(nil),     // 6: jetmon.monitor.v1.CoordinatorStatus
 	(*CheckerStatus)(nil),         // 7: jetmon.monitor.v1.CheckerStatus
 	(*VeriflierStatus)(nil),       // 8: jetmon.monitor.v1.VeriflierStatus
-	(*Alarm)(nil),                 // 9: jetmon.monitor.v1.Alarm
-	(*QuorumRule)(nil),            // 10: jetmon.monitor.v1.QuorumRule
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*v1.SelfCheck)(nil),          // 12: jetmon.check.v1.SelfCheck
+	(*VeriflierPair)(nil),         // 9: jetmon.monitor.v1.VeriflierPair
+	(*Alarm)(nil),                 // 10: jetmon.monitor.v1.Alarm
+	(*QuorumRule)(nil),            // 11: jetmon.monitor.v1.QuorumRule
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*v1.SelfCheck)(nil),          // 13: jetmon.check.v1.SelfCheck
 }
 var file_jetmon_monitor_v1_fleet_proto_depIdxs = []int32{
 	6,  // 0: jetmon.monitor.v1.Fleet.coordinator:type_name -> jetmon.monitor.v1.CoordinatorStatus
 	7,  // 1: jetmon.monitor.v1.Fleet.checkers:type_name -> jetmon.monitor.v1.CheckerStatus
 	8,  // 2: jetmon.monitor.v1.Fleet.verifliers:type_name -> jetmon.monitor.v1.VeriflierStatus
-	10, // 3: jetmon.monitor.v1.Fleet.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	9,  // 4: jetmon.monitor.v1.Fleet.alarms:type_name -> jetmon.monitor.v1.Alarm
+	11, // 3: jetmon.monitor.v1.Fleet.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	10, // 4: jetmon.monitor.v1.Fleet.alarms:type_name -> jetmon.monitor.v1.Alarm
 	5,  // 5: jetmon.monitor.v1.Fleet.shadow:type_name -> jetmon.monitor.v1.ShadowRule
 	3,  // 6: jetmon.monitor.v1.Fleet.peers:type_name -> jetmon.monitor.v1.PeerStatus
 	4,  // 7: jetmon.monitor.v1.Fleet.shards:type_name -> jetmon.monitor.v1.ShardStatus
-	6,  // 8: jetmon.monitor.v1.PeerStatus.status:type_name -> jetmon.monitor.v1.CoordinatorStatus
-	11, // 9: jetmon.monitor.v1.ShardStatus.expire_time:type_name -> google.protobuf.Timestamp
-	10, // 10: jetmon.monitor.v1.ShadowRule.rule:type_name -> jetmon.monitor.v1.QuorumRule
-	11, // 11: jetmon.monitor.v1.CoordinatorStatus.start_time:type_name -> google.protobuf.Timestamp
-	11, // 12: jetmon.monitor.v1.CheckerStatus.connect_time:type_name -> google.protobuf.Timestamp
-	12, // 13: jetmon.monitor.v1.CheckerStatus.self_check:type_name -> jetmon.check.v1.SelfCheck
-	11, // 14: jetmon.monitor.v1.CheckerStatus.quarantine_time:type_name -> google.protobuf.Timestamp
-	0,  // 15: jetmon.monitor.v1.VeriflierStatus.state:type_name -> jetmon.monitor.v1.VeriflierState
-	11, // 16: jetmon.monitor.v1.VeriflierStatus.last_answer_time:type_name -> google.protobuf.Timestamp
-	1,  // 17: jetmon.monitor.v1.Alarm.kind:type_name -> jetmon.monitor.v1.AlarmKind
-	11, // 18: jetmon.monitor.v1.Alarm.raise_time:type_name -> google.protobuf.Timestamp
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	9,  // 8: jetmon.monitor.v1.Fleet.veriflier_pairs:type_name -> jetmon.monitor.v1.VeriflierPair
+	6,  // 9: jetmon.monitor.v1.PeerStatus.status:type_name -> jetmon.monitor.v1.CoordinatorStatus
+	7,  // 10: jetmon.monitor.v1.PeerStatus.checkers:type_name -> jetmon.monitor.v1.CheckerStatus
+	8,  // 11: jetmon.monitor.v1.PeerStatus.verifliers:type_name -> jetmon.monitor.v1.VeriflierStatus
+	9,  // 12: jetmon.monitor.v1.PeerStatus.veriflier_pairs:type_name -> jetmon.monitor.v1.VeriflierPair
+	12, // 13: jetmon.monitor.v1.ShardStatus.expire_time:type_name -> google.protobuf.Timestamp
+	11, // 14: jetmon.monitor.v1.ShadowRule.rule:type_name -> jetmon.monitor.v1.QuorumRule
+	12, // 15: jetmon.monitor.v1.CoordinatorStatus.start_time:type_name -> google.protobuf.Timestamp
+	12, // 16: jetmon.monitor.v1.CheckerStatus.connect_time:type_name -> google.protobuf.Timestamp
+	13, // 17: jetmon.monitor.v1.CheckerStatus.self_check:type_name -> jetmon.check.v1.SelfCheck
+	12, // 18: jetmon.monitor.v1.CheckerStatus.quarantine_time:type_name -> google.protobuf.Timestamp
+	0,  // 19: jetmon.monitor.v1.VeriflierStatus.state:type_name -> jetmon.monitor.v1.VeriflierState
+	12, // 20: jetmon.monitor.v1.VeriflierStatus.last_answer_time:type_name -> google.protobuf.Timestamp
+	1,  // 21: jetmon.monitor.v1.Alarm.kind:type_name -> jetmon.monitor.v1.AlarmKind
+	12, // 22: jetmon.monitor.v1.Alarm.raise_time:type_name -> google.protobuf.Timestamp
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_jetmon_monitor_v1_fleet_proto_init() }
@@ -1289,7 +1416,7 @@ func file_jetmon_monitor_v1_fleet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_jetmon_monitor_v1_fleet_proto_rawDesc), len(file_jetmon_monitor_v1_fleet_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -353,12 +353,15 @@ type HistoryPoint struct {
 	// Its end: of an hour or a day that is not over, or that the period asked for cuts off, the
 	// end of that part; of a turn the next turn.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
-	// What became of the turn. Only of a turn, like response_time and region.
+	// What became of the turn. Only of a turn, like response_time, region and checker.
 	Code TurnCode `protobuf:"varint,3,opt,name=code,proto3,enum=jetmon.monitor.v1.TurnCode" json:"code,omitempty"`
 	// How long the good check took; absent for any other.
 	ResponseTime *durationpb.Duration `protobuf:"bytes,4,opt,name=response_time,json=responseTime,proto3" json:"response_time,omitempty"`
 	// Where the check was made; empty when that is not known.
 	Region string `protobuf:"bytes,5,opt,name=region,proto3" json:"region,omitempty"`
+	// Which checker made it; empty when that is not known. It is for 7 to 31 hours: to 07:00 UTC of
+	// the next day.
+	Checker string `protobuf:"bytes,12,opt,name=checker,proto3" json:"checker,omitempty"`
 	// What became of the turns. Only of an hour or a day, like all that follows. Those that a
 	// region was asked for are of that region only.
 	Turns *TurnCounts `protobuf:"bytes,6,opt,name=turns,proto3" json:"turns,omitempty"`
@@ -439,6 +442,13 @@ func (x *HistoryPoint) GetResponseTime() *durationpb.Duration {
 func (x *HistoryPoint) GetRegion() string {
 	if x != nil {
 		return x.Region
+	}
+	return ""
+}
+
+func (x *HistoryPoint) GetChecker() string {
+	if x != nil {
+		return x.Checker
 	}
 	return ""
 }
@@ -869,14 +879,15 @@ const file_jetmon_monitor_v1_history_proto_rawDesc = "" +
 	"\x03p50\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x03p50\x12+\n" +
 	"\x03p95\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x03p95\x12+\n" +
 	"\x03p99\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x03p99\x12+\n" +
-	"\x03max\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x03max\"\xaf\x04\n" +
+	"\x03max\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\x03max\"\xc9\x04\n" +
 	"\fHistoryPoint\x129\n" +
 	"\n" +
 	"start_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12/\n" +
 	"\x04code\x18\x03 \x01(\x0e2\x1b.jetmon.monitor.v1.TurnCodeR\x04code\x12>\n" +
 	"\rresponse_time\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\fresponseTime\x12\x16\n" +
-	"\x06region\x18\x05 \x01(\tR\x06region\x123\n" +
+	"\x06region\x18\x05 \x01(\tR\x06region\x12\x18\n" +
+	"\achecker\x18\f \x01(\tR\achecker\x123\n" +
 	"\x05turns\x18\x06 \x01(\v2\x1d.jetmon.monitor.v1.TurnCountsR\x05turns\x12G\n" +
 	"\x0eresponse_times\x18\a \x01(\v2 .jetmon.monitor.v1.ResponseTimesR\rresponseTimes\x12\x1b\n" +
 	"\x06uptime\x18\b \x01(\x01H\x00R\x06uptime\x88\x01\x01\x12\x1f\n" +

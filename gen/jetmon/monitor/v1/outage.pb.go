@@ -249,8 +249,12 @@ type Outage struct {
 	// How long the site was in maintenance during the outage, in whichever: no downtime. As it is
 	// planned while the outage is open, and fixed at its end. Absent when it was not.
 	MaintenanceDuration *durationpb.Duration `protobuf:"bytes,21,opt,name=maintenance_duration,json=maintenanceDuration,proto3" json:"maintenance_duration,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// From which regions the failure was seen when the outage opened, by name: those of the checkers
+	// that found it and of the verifliers that voted DOWN. Empty where an older version opened it, and
+	// where no node names its region.
+	Regions       []string `protobuf:"bytes,22,rep,name=regions,proto3" json:"regions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Outage) Reset() {
@@ -426,6 +430,13 @@ func (x *Outage) GetMaintenanceId() int64 {
 func (x *Outage) GetMaintenanceDuration() *durationpb.Duration {
 	if x != nil {
 		return x.MaintenanceDuration
+	}
+	return nil
+}
+
+func (x *Outage) GetRegions() []string {
+	if x != nil {
+		return x.Regions
 	}
 	return nil
 }
@@ -731,7 +742,9 @@ type LocalCheck struct {
 	// When it ended.
 	EndTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
 	// What it saw.
-	Observation   *v1.Observation `protobuf:"bytes,3,opt,name=observation,proto3" json:"observation,omitempty"`
+	Observation *v1.Observation `protobuf:"bytes,3,opt,name=observation,proto3" json:"observation,omitempty"`
+	// Region of the checker; empty when that is not known.
+	Region        string `protobuf:"bytes,4,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -787,11 +800,18 @@ func (x *LocalCheck) GetObservation() *v1.Observation {
 	return nil
 }
 
+func (x *LocalCheck) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
+}
+
 var File_jetmon_monitor_v1_outage_proto protoreflect.FileDescriptor
 
 const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\n" +
-	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xbc\a\n" +
+	"\x1ejetmon/monitor/v1/outage.proto\x12\x11jetmon.monitor.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bjetmon/check/v1/check.proto\"\xdb\a\n" +
 	"\x06Outage\x12\x1b\n" +
 	"\toutage_id\x18\x01 \x01(\x03R\boutageId\x12\x17\n" +
 	"\asite_id\x18\x02 \x01(\x03R\x06siteId\x12\x17\n" +
@@ -817,7 +837,8 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\fsuspend_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vsuspendTime\x12G\n" +
 	"\x0fpaused_duration\x18\x13 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\x0epausedDuration\x12*\n" +
 	"\x0emaintenance_id\x18\x14 \x01(\x03B\x03\xe0A\x03R\rmaintenanceId\x12Q\n" +
-	"\x14maintenance_duration\x18\x15 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\x13maintenanceDuration\"\x9d\x03\n" +
+	"\x14maintenance_duration\x18\x15 \x01(\v2\x19.google.protobuf.DurationB\x03\xe0A\x03R\x13maintenanceDuration\x12\x1d\n" +
+	"\aregions\x18\x16 \x03(\tB\x03\xe0A\x03R\aregions\"\x9d\x03\n" +
 	"\x06Ballot\x12\x1b\n" +
 	"\tballot_id\x18\x01 \x01(\x03R\bballotId\x124\n" +
 	"\averdict\x18\x02 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\averdict\x121\n" +
@@ -845,12 +866,13 @@ const file_jetmon_monitor_v1_outage_proto_rawDesc = "" +
 	"\n" +
 	"self_check\x18\x06 \x01(\v2\x1a.jetmon.check.v1.SelfCheckR\tselfCheck\x127\n" +
 	"\tvote_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bvoteTime\x12E\n" +
-	"\x0esecond_opinion\x18\b \x01(\v2\x1e.jetmon.check.v1.SecondOpinionR\rsecondOpinion\"\x9d\x01\n" +
+	"\x0esecond_opinion\x18\b \x01(\v2\x1e.jetmon.check.v1.SecondOpinionR\rsecondOpinion\"\xb5\x01\n" +
 	"\n" +
 	"LocalCheck\x12\x18\n" +
 	"\achecker\x18\x01 \x01(\tR\achecker\x125\n" +
 	"\bend_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12>\n" +
-	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation*q\n" +
+	"\vobservation\x18\x03 \x01(\v2\x1c.jetmon.check.v1.ObservationR\vobservation\x12\x16\n" +
+	"\x06region\x18\x04 \x01(\tR\x06region*q\n" +
 	"\tEndReason\x12\x1a\n" +
 	"\x16END_REASON_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14END_REASON_RECOVERED\x10\x01\x12\x16\n" +

@@ -185,7 +185,10 @@ type ListOutagesRequest struct {
 	Tag string `protobuf:"bytes,8,opt,name=tag,proto3" json:"tag,omitempty"`
 	// Only outages that have lasted for this long at least, pauses and maintenance included; absent
 	// means all.
-	MinDuration   *durationpb.Duration `protobuf:"bytes,9,opt,name=min_duration,json=minDuration,proto3" json:"min_duration,omitempty"`
+	MinDuration *durationpb.Duration `protobuf:"bytes,9,opt,name=min_duration,json=minDuration,proto3" json:"min_duration,omitempty"`
+	// Only outages that were seen from this region when they opened: a checker of the region found
+	// the site failing, or a veriflier of it voted DOWN; empty means all.
+	Region        string `protobuf:"bytes,10,opt,name=region,proto3" json:"region,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -281,6 +284,13 @@ func (x *ListOutagesRequest) GetMinDuration() *durationpb.Duration {
 		return x.MinDuration
 	}
 	return nil
+}
+
+func (x *ListOutagesRequest) GetRegion() string {
+	if x != nil {
+		return x.Region
+	}
+	return ""
 }
 
 // ListOutagesResponse is a page of outages.
@@ -672,7 +682,7 @@ const file_jetmon_monitor_v1_outage_service_proto_rawDesc = "" +
 	"\x10replayed_verdict\x18\x02 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\x0freplayedVerdict\x12<\n" +
 	"\n" +
 	"other_rule\x18\x03 \x01(\v2\x1d.jetmon.monitor.v1.QuorumRuleR\totherRule\x12?\n" +
-	"\rother_verdict\x18\x04 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\fotherVerdict\"\x80\x03\n" +
+	"\rother_verdict\x18\x04 \x01(\x0e2\x1a.jetmon.monitor.v1.VerdictR\fotherVerdict\"\xa2\x03\n" +
 	"\x12ListOutagesRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12&\n" +
@@ -684,7 +694,9 @@ const file_jetmon_monitor_v1_outage_service_proto_rawDesc = "" +
 	"\ablog_id\x18\x06 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\x06blogId\x12\x1c\n" +
 	"\x04host\x18\a \x01(\tB\b\xbaH\x05r\x03(\xac\x02R\x04host\x12\x19\n" +
 	"\x03tag\x18\b \x01(\tB\a\xbaH\x04r\x02\x18 R\x03tag\x12F\n" +
-	"\fmin_duration\x18\t \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\vminDuration\"r\n" +
+	"\fmin_duration\x18\t \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x022\x00R\vminDuration\x12 \n" +
+	"\x06region\x18\n" +
+	" \x01(\tB\b\xbaH\x05r\x03(\x80\x01R\x06region\"r\n" +
 	"\x13ListOutagesResponse\x123\n" +
 	"\aoutages\x18\x01 \x03(\v2\x19.jetmon.monitor.v1.OutageR\aoutages\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"8\n" +
