@@ -17,6 +17,9 @@ const (
 // pageAt returns the page at a path, and the name of its route for metrics: all pages of the
 // cockpit share one.
 func (h *handler) pageAt(path string) (p page, route string, ok bool) {
+	if p, ok = h.statusAt(path); ok {
+		return p, path, ok
+	}
 	if p, ok = h.pages[path]; ok || h.cockpit == nil {
 		return p, path, ok
 	}

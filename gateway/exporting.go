@@ -38,7 +38,10 @@ func (h *handler) exportSites(w http.ResponseWriter, req *http.Request) error {
 		kind, format = csvType+"; charset=utf-8", sitefile.CSV
 	}
 	out := newRowWriter(w, kind)
-	if err := h.export(out, req, asked, format); err != nil {
+	end := out.beginPatiently()
+	err = h.export(out, req, asked, format)
+	end()
+	if err != nil {
 		h.cutShort(out, req, err)
 	}
 	return nil

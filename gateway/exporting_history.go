@@ -34,7 +34,10 @@ func (h *handler) exportHistory(w http.ResponseWriter, req *http.Request) error 
 		kind, format = csvType+"; charset=utf-8", historyfile.CSV
 	}
 	out := newRowWriter(w, kind)
-	if err := h.passHistory(out, req, asked, format); err != nil {
+	end := out.beginPatiently()
+	err = h.passHistory(out, req, asked, format)
+	end()
+	if err != nil {
 		h.cutShort(out, req, err)
 	}
 	return nil

@@ -104,8 +104,7 @@ type Gateway struct {
 	fence     *fence
 	openAPI   []byte
 	noUI      bool
-	statuses  []StatusPage
-	status    string // the token of statuses
+	statuses  atomic.Pointer[statusSet] // never nil
 	routes    []*route
 	metrics   *metrics
 	// stopping is closed when no request is taken any more: streams without an end end then.
@@ -123,9 +122,6 @@ func New(o Options) (*Gateway, error) {
 	if len(addrs) > 1 && strings.Contains(o.Coordinator, "dns:///") {
 		return nil, errors.New("gateway: a name that stands for many coordinators must be the only address")
 	}
-	if err := checkStatusPages(o.StatusPages); err != nil {
-		return nil, fmt.Errorf("gateway: %w", err)
-	}
 	if len(o.OpenAPI) > 0 && !json.Valid(o.OpenAPI) {
 		return nil, errors.New("gateway: the OpenAPI document is not JSON")
 	}
@@ -142,10 +138,11 @@ func New(o Options) (*Gateway, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
 	}
-	return &Gateway{
+	g := &Gateway{
 		addrs: addrs, client: o.Client, listeners: o.Listeners, log: o.Log,
-		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, noUI: o.NoUI, statuses: o.StatusPages, status: o.StatusToken, routes: routes, metrics: newMetrics(o.Metrics), stopping: make(chan struct{}),
-	}, nil
+		tls: o.TLS, fence: fence, openAPI: o.OpenAPI, noUI: o.NoUI, routes: routes, metrics: newMetrics(o.Metrics), stopping: make(chan struct{}),
+	}
+	return g, g.SetStatusPages(o.StatusPages, o.StatusToken)
 }
 
 // service is a service that the gateway translates.

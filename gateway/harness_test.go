@@ -38,6 +38,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fake is a coordinator that keeps sites in a map. A real gRPC server serves it, with the
 // real validation.
 type fake struct {
+	works []*monitorv1.Maintenance // listed as well
 	monitorv1.UnimplementedSiteServiceServer
 	monitorv1.UnimplementedOutageServiceServer
 	monitorv1.UnimplementedHistoryServiceServer
@@ -241,8 +242,8 @@ func (f *fake) ListIncidentMembers(context.Context, *monitorv1.ListIncidentMembe
 	return &monitorv1.ListIncidentMembersResponse{Members: []*monitorv1.IncidentMember{{SiteId: 7, Down: true}}}, nil
 }
 
-func (f *fake) ListMaintenances(context.Context, *monitorv1.ListMaintenancesRequest) (*monitorv1.ListMaintenancesResponse, error) {
-	return &monitorv1.ListMaintenancesResponse{Maintenances: []*monitorv1.Maintenance{{MaintenanceId: 3, Name: "upgrade"}}}, nil
+func (f *fake) ListMaintenances(_ context.Context, _ *monitorv1.ListMaintenancesRequest) (*monitorv1.ListMaintenancesResponse, error) {
+	return &monitorv1.ListMaintenancesResponse{Maintenances: append([]*monitorv1.Maintenance{{MaintenanceId: 3, Name: "upgrade"}}, f.works...)}, nil
 }
 
 func (f *fake) GetMaintenance(context.Context, *monitorv1.GetMaintenanceRequest) (*monitorv1.GetMaintenanceResponse, error) {

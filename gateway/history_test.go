@@ -27,6 +27,7 @@ func (f *fake) ExportSiteHistory(req *monitorv1.ExportSiteHistoryRequest, stream
 		if cut := int(f.cut.Load()); cut > 0 && i == cut-1 {
 			return fault.New(fault.Unavailable, "the database does not answer")
 		}
+		f.pause(stream.Context())
 		at := start.Add(time.Duration(i) * 5 * time.Minute)
 		p := &monitorv1.HistoryPoint{StartTime: timestamppb.New(at), EndTime: timestamppb.New(at.Add(5 * time.Minute)), Region: req.GetRegion()}
 		p.Code = monitorv1.TurnCode(i + 2)

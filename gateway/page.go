@@ -54,9 +54,6 @@ func (h *handler) allPages(openAPI []byte) map[string]page {
 			}}
 		}
 	}
-	for _, s := range h.statuses {
-		pages[statusPrefix+s.Name] = page{show: newStatus(s, h.Gateway, h.conn).show, keep: statusKeep}
-	}
 	if h.cockpit != nil {
 		pages[ui.Prefix] = page{} // for the list: it answers itself
 	}

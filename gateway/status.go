@@ -7,18 +7,17 @@ import (
 	"log/slog"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/Automattic/jetmon/gateway/statuspage"
 	"github.com/Automattic/jetmon/gen/jetmon/monitor/v1"
 	"github.com/Automattic/jetmon/internal/fault"
-	"github.com/Automattic/jetmon/internal/rpc"
 )
 
 // StatusPage is a public page about the sites with a tag that have public badges. See
@@ -81,8 +80,8 @@ var errNoPage = errors.New("the page could not be made a moment ago")
 // statusView keeps one page. Whatever the traffic, it is made once a minute at most, by one at a
 // time, and tried once in ten seconds while that fails.
 type statusView struct {
-	of   StatusPage
-	conn *rpc.Pool
+	of      StatusPage
+	gateway *Gateway
 	// token is that of the API with which the sites are read; "" where nobody is asked for one.
 	token  string
 	policy string
@@ -103,12 +102,15 @@ type siteDays struct {
 	at   time.Time
 }
 
-func newStatus(p StatusPage, g *Gateway, conn *rpc.Pool) *statusView {
+func newStatus(p StatusPage, g *Gateway, token string) *statusView {
 	if p.Title == "" {
 		p.Title = p.Name
 	}
-	return &statusView{of: p, conn: conn, token: g.status, log: g.log, policy: statuspage.Policy(), making: make(chan struct{}, 1), days: map[int64]siteDays{}}
+	return &statusView{of: p, gateway: g, token: token, log: g.log, policy: statuspage.Policy(), making: make(chan struct{}, 1), days: map[int64]siteDays{}}
 }
+
+// conn calls the coordinators, while the gateway runs.
+func (s *statusView) conn() grpc.ClientConnInterface { return s.gateway.coordinators.Load() }
 
 // show answers the page.
 func (s *statusView) show(w http.ResponseWriter, req *http.Request) {
@@ -192,6 +194,7 @@ func (s *statusView) make(ctx context.Context) ([]byte, error) {
 	}
 	page.Cut = cut
 	names := map[string]int{}
+	var past []statuspage.Outage
 	kept := map[int64]siteDays{}
 	for _, row := range sites {
 		d, ok := s.days[row.GetSiteId()]
@@ -209,13 +212,13 @@ func (s *statusView) make(ctx context.Context) ([]byte, error) {
 		d.site.Name = name
 		page.Sites = append(page.Sites, d.site)
 		for _, o := range d.past {
-			page.Past = append(page.Past, statuspage.Outage{Name: name, Start: o.Start, End: o.End})
+			past = append(past, statuspage.Outage{Names: []string{name}, Start: o.Start, End: o.End})
 		}
 	}
 	s.days = kept
-	slices.SortStableFunc(page.Past, func(a, b statuspage.Outage) int { return b.End.Compare(a.End) })
+	page.Past = together(past)
 	page.Past = page.Past[:min(len(page.Past), maxPast)]
-	if page.Works, err = s.works(ctx, now); err != nil {
+	if page.Works, err = s.works(ctx, sites, now); err != nil {
 		return nil, err
 	}
 	return page.HTML()
@@ -225,7 +228,7 @@ func (s *statusView) make(ctx context.Context) ([]byte, error) {
 func (s *statusView) sites(ctx context.Context) (found []*monitorv1.Site, cut bool, err error) {
 	asked := &monitorv1.ListSitesRequest{Tag: s.of.Tag, PageSize: 100}
 	for range mostPages {
-		resp, err := monitorv1.NewSiteServiceClient(s.conn).ListSites(ctx, asked)
+		resp, err := monitorv1.NewSiteServiceClient(s.conn()).ListSites(ctx, asked)
 		if err != nil {
 			return nil, false, err
 		}
@@ -249,7 +252,7 @@ func (s *statusView) sites(ctx context.Context) (found []*monitorv1.Site, cut bo
 func (s *statusView) past(ctx context.Context, row *monitorv1.Site, now time.Time) (siteDays, error) {
 	d := siteDays{at: now, site: statuspage.Site{State: stateOf(row)}}
 	from := now.UTC().Truncate(24*time.Hour).AddDate(0, 0, 1-statusDays)
-	got, err := monitorv1.NewHistoryServiceClient(s.conn).GetSiteUptime(ctx, &monitorv1.GetSiteUptimeRequest{
+	got, err := monitorv1.NewHistoryServiceClient(s.conn()).GetSiteUptime(ctx, &monitorv1.GetSiteUptimeRequest{
 		SiteId: row.GetSiteId(), StartTime: timestamppb.New(from), ByDay: true,
 	})
 	if err != nil {
@@ -267,7 +270,7 @@ func (s *statusView) past(ctx context.Context, row *monitorv1.Site, now time.Tim
 	if d.site.State != statuspage.Down && u.GetDownTime().AsDuration() == 0 {
 		return d, nil
 	}
-	outages, err := monitorv1.NewOutageServiceClient(s.conn).ListOutages(ctx, &monitorv1.ListOutagesRequest{SiteId: row.GetSiteId(), PageSize: maxPast})
+	outages, err := monitorv1.NewOutageServiceClient(s.conn()).ListOutages(ctx, &monitorv1.ListOutagesRequest{SiteId: row.GetSiteId(), PageSize: maxPast})
 	if err != nil {
 		return d, err
 	}
@@ -281,18 +284,6 @@ func (s *statusView) past(ctx context.Context, row *monitorv1.Site, now time.Tim
 		}
 	}
 	return d, nil
-}
-
-// works returns the windows of the tag's maintenances. What they are called is for the team.
-func (s *statusView) works(ctx context.Context, now time.Time) (all []statuspage.Work, err error) {
-	resp, err := monitorv1.NewMaintenanceServiceClient(s.conn).ListMaintenances(ctx, &monitorv1.ListMaintenancesRequest{Tag: s.of.Tag, PageSize: 100})
-	for _, m := range resp.GetMaintenances() {
-		if w := m.GetWindow(); w != nil && w.GetEndTime().AsTime().After(now) {
-			all = append(all, statuspage.Work{Start: w.GetStartTime().AsTime(), End: w.GetEndTime().AsTime()})
-		}
-	}
-	slices.SortFunc(all, func(a, b statuspage.Work) int { return a.Start.Compare(b.Start) })
-	return all[:min(len(all), maxWorks)], err
 }
 
 // stateOf says how a site is, as those who are told of outages know.

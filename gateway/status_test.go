@@ -200,3 +200,74 @@ func TestAStatusPageThatCannotBeMadeIsTriedNowAndThen(t *testing.T) {
 		storm("with one that is too old", http.StatusServiceUnavailable, 1)
 	})
 }
+
+func TestAStatusPageTellsOfAllWorkThatTouchesItsSites(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.sites = map[int64]*monitorv1.Site{
+		1: {SiteId: 1, Url: "https://shop.example/", Tags: []string{"shop", "eu"}, PublicBadges: true, State: monitorv1.SiteState_SITE_STATE_UP},
+		2: {SiteId: 2, Url: "http://other.example:8080/", Tags: []string{"shop"}, PublicBadges: true, State: monitorv1.SiteState_SITE_STATE_UP},
+		3: {SiteId: 3, Url: "https://hidden.example/", Tags: []string{"shop", "secret"}, State: monitorv1.SiteState_SITE_STATE_UP},
+	}
+	day := time.Now().UTC().Truncate(24 * time.Hour)
+	work := func(days int, m *monitorv1.Maintenance) {
+		start := day.AddDate(0, 0, days)
+		m.Window = &monitorv1.MaintenanceWindow{StartTime: timestamppb.New(start), EndTime: timestamppb.New(start.Add(time.Hour))}
+		f.works = append(f.works, m)
+	}
+	work(1, &monitorv1.Maintenance{Tag: "eu"})
+	work(2, &monitorv1.Maintenance{SiteId: 2})
+	work(3, &monitorv1.Maintenance{Host: "shop.example"})
+	work(4, &monitorv1.Maintenance{Host: "other.example:8080"})
+	work(5, &monitorv1.Maintenance{Host: "shop.example:443"})
+	work(5, &monitorv1.Maintenance{Tag: "shop"}) // the same time once more
+	for i, m := range []*monitorv1.Maintenance{{Tag: "secret"}, {SiteId: 3}, {Host: "other.example:80"}, {Host: "example"}, {Tag: "us"}} {
+		work(10+i, m)
+	}
+	work(-2, &monitorv1.Maintenance{Tag: "shop"}) // over
+	h := shown(t, f)
+	body := h.get("/status/shops").body
+	_, planned, _ := strings.Cut(body, "Planned work")
+	planned, _, _ = strings.Cut(planned, "<h2>")
+	for i := range 5 {
+		if at := day.AddDate(0, 0, i+1).Format(time.RFC3339); strings.Count(planned, at) != 1 {
+			t.Errorf("work of %s is not there once: %s", at, planned)
+		}
+	}
+	if n := strings.Count(planned, "<li>"); n != 5 {
+		t.Errorf("%d works: %s", n, planned)
+	}
+}
+
+func TestStatusPagesChangeWhileTheGatewayRuns(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	h := shown(t, f)
+	if a := h.get("/status/shops"); a.status != 200 {
+		t.Fatalf("%d %s", a.status, a.body)
+	}
+	lists := func() int {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		return len(f.lists)
+	}
+	shops := gateway.StatusPage{Name: "shops", Tag: "shop", Title: `Shops & <b>more</b>`}
+	if err := h.gateway.SetStatusPages([]gateway.StatusPage{shops, {Name: "blogs", Tag: "blog"}}, "jm_status"); err != nil {
+		t.Fatal(err)
+	}
+	if a := h.get("/status/blogs"); a.status != 200 || h.get("/status/shops").status != 200 || lists() != 2 {
+		t.Errorf("the new page: %d; the sites were listed %d times, want that the old page stays as it was made", a.status, lists())
+	}
+	if err := h.gateway.SetStatusPages([]gateway.StatusPage{{Name: "x"}}, ""); err == nil || h.get("/status/blogs").status != 200 {
+		t.Errorf("a page without a tag: %v, and those before are gone", err)
+	}
+	if err := h.gateway.SetStatusPages([]gateway.StatusPage{shops}, "jm_other"); err != nil {
+		t.Fatal(err)
+	}
+	if a := h.get("/status/blogs"); a.status != 404 {
+		t.Errorf("a page that is gone: %d", a.status)
+	}
+	if a := h.get("/status/shops"); a.status != 503 {
+		t.Errorf("with a token that is not accepted: %d", a.status)
+	}
+}

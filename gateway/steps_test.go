@@ -35,16 +35,20 @@ func (f *fake) ProbeURL(q *monitorv1.ProbeURLRequest, stream grpc.ServerStreamin
 	return stream.Send(&monitorv1.ProbeURLResponse{Step: &monitorv1.ProbeURLResponse_Ballot{Ballot: &monitorv1.Ballot{Verdict: monitorv1.Verdict_VERDICT_REJECTED}}})
 }
 
+// pause waits for as long as the fake is slow.
+func (f *fake) pause(ctx context.Context) {
+	select {
+	case <-time.After(f.slow):
+	case <-ctx.Done():
+	}
+}
+
 func (f *fake) WatchDiagnosis(q *monitorv1.WatchDiagnosisRequest, stream grpc.ServerStreamingServer[monitorv1.WatchDiagnosisResponse]) error {
 	if q.GetSiteId() != 7 {
 		return fault.New(fault.NotFound, "there is no site %d", q.GetSiteId())
 	}
 	for range 2 {
-		select {
-		case <-time.After(f.slow):
-		case <-stream.Context().Done():
-			return stream.Context().Err()
-		}
+		f.pause(stream.Context())
 		if err := stream.Send(&monitorv1.WatchDiagnosisResponse{Step: &monitorv1.WatchDiagnosisResponse_Finding{Finding: &monitorv1.Finding{Check: "dns"}}}); err != nil {
 			return err
 		}
@@ -116,6 +120,19 @@ func TestWhatIsWrongWithARequestForStepsIsSaid(t *testing.T) {
 
 func TestAStepMayTakeLongerThanAnAnswer(t *testing.T) {
 	t.Parallel()
+	takesItsTime(t, "POST", "/v1/sites/7:watchDiagnosis", 3)
+}
+
+// A store that is slow, or looks for what is rare, may have nothing to write for long.
+func TestAnExportMayPauseLongerThanAnAnswerTakes(t *testing.T) {
+	t.Parallel()
+	takesItsTime(t, "GET", "/v1/sites:export", 100)
+	takesItsTime(t, "GET", "/v1/sites/7/history:export?start_time=2026-05-01T00:00:00Z", 3)
+}
+
+// takesItsTime makes a request whose answer pauses for 45 s at times, and has so many lines.
+func takesItsTime(t *testing.T, method, path string, want int) {
+	t.Helper()
 	server, client := certificates(t)
 	for _, proto := range []string{"HTTP/1.1", "HTTP/2.0"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -127,14 +144,18 @@ func TestAStepMayTakeLongerThanAnAnswer(t *testing.T) {
 				DialContext: func(ctx context.Context, _, addr string) (net.Conn, error) { return h.network.DialContext(ctx, addr) },
 			}
 			defer transport.CloseIdleConnections()
-			resp, err := (&http.Client{Transport: transport}).Post("https://"+gatewayAddr+"/v1/sites/7:watchDiagnosis", "", nil)
+			req, err := http.NewRequestWithContext(t.Context(), method, "https://"+gatewayAddr+path, nil)
 			if err != nil {
-				t.Fatalf("%s: %v", proto, err)
+				t.Fatal(err)
+			}
+			resp, err := (&http.Client{Transport: transport}).Do(req)
+			if err != nil {
+				t.Fatalf("%s %s: %v", proto, path, err)
 			}
 			raw, err := io.ReadAll(resp.Body)
 			_ = resp.Body.Close()
-			if lines := strings.Count(string(raw), "\n"); err != nil || resp.Proto != proto || lines != 3 {
-				t.Errorf("%s: %s, %d lines, %v: %s", proto, resp.Proto, lines, err, raw)
+			if lines := strings.Count(string(raw), "\n"); err != nil || resp.Proto != proto || lines != want {
+				t.Errorf("%s %s: %s, %d lines, %v: %s", proto, path, resp.Proto, lines, err, raw)
 			}
 		})
 	}

@@ -132,10 +132,22 @@ type rowWriter struct {
 	control *http.ResponseController
 	kind    string // of media
 	begun   bool
+	// patient means that there may be nothing to write for long: see wait.
+	patient bool
 }
 
 func newRowWriter(w http.ResponseWriter, kind string) *rowWriter {
 	return &rowWriter{w: w, control: http.NewResponseController(w), kind: kind}
+}
+
+// beginPatiently has the answer go on however long there is nothing to write, up to the end.
+func (r *rowWriter) beginPatiently() (end func()) {
+	r.patient = true
+	r.wait()
+	return func() {
+		r.patient = false
+		_ = r.hurry()
+	}
 }
 
 // begin says what the answer is.
@@ -165,6 +177,9 @@ func (r *rowWriter) Write(b []byte) (int, error) {
 	r.begin()
 	if err := r.hurry(); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		return 0, err
+	}
+	if r.patient {
+		defer r.wait()
 	}
 	return r.w.Write(b)
 }

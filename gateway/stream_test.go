@@ -56,6 +56,9 @@ func (f *fake) ExportSites(req *monitorv1.ExportSitesRequest, stream grpc.Server
 		if cut := int(f.cut.Load()); cut > 0 && i == cut-1 {
 			return fault.New(fault.Unavailable, "the database does not answer")
 		}
+		if i == 0 || i == 99 {
+			f.pause(stream.Context())
+		}
 		if err := stream.Send(&monitorv1.ExportSitesResponse{Site: &monitorv1.Site{Url: fmt.Sprintf("https://%d.example/", i), BlogId: req.GetBlogId()}}); err != nil {
 			return err
 		}

@@ -72,7 +72,6 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	live := newLiveServer(&server)
 	id := rpc.NewIdentity(client)
 	client.Metrics, client.Identity = proc.metrics, id
-	proc.reload = p.reloader(proc, c.reload(id, live))
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return usagef("--listen: %w", err)
@@ -93,6 +92,7 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return usageError{err}
 	}
+	proc.reload = p.reloader(proc, c.reload(id, live, r))
 	return proc.run(ctx, r)
 }
 
@@ -116,9 +116,9 @@ func (c *gatewayCommand) server() (o rpc.ServerOptions, err error) {
 }
 
 // reload returns how a gateway takes new settings.
-func (c *gatewayCommand) reload(id *rpc.Identity, live *liveServer) reload {
+func (c *gatewayCommand) reload(id *rpc.Identity, live *liveServer, g *gateway.Gateway) reload {
 	return reload{
-		live:  append([]string{"tls-cert", "tls-key", "tls-client-ca", "insecure"}, dialLive("coordinator")...),
+		live:  append([]string{"tls-cert", "tls-key", "tls-client-ca", "insecure", "status-page", "status-token-file"}, dialLive("coordinator")...),
 		flags: func(next *commands) processFlags { return next.Gateway.processFlags },
 		apply: func(next *commands, _ *program) error {
 			o, err := next.Gateway.server()
@@ -129,8 +129,15 @@ func (c *gatewayCommand) reload(id *rpc.Identity, live *liveServer) reload {
 			if err != nil {
 				return err
 			}
+			pages, token, err := next.Gateway.statusPages()
+			if err != nil {
+				return err
+			}
 			serve, err := live.prepare(o)
 			if err != nil {
+				return err
+			}
+			if err := g.SetStatusPages(pages, token); err != nil {
 				return err
 			}
 			serve()
@@ -140,15 +147,23 @@ func (c *gatewayCommand) reload(id *rpc.Identity, live *liveServer) reload {
 	}
 }
 
-// statusPages reads --status-page and its token.
-func (c *gatewayCommand) statusPages() (pages []gateway.StatusPage, token string, err error) {
-	for _, text := range c.StatusPage {
+// parseStatusPages parses --status-page.
+func parseStatusPages(texts []string) (pages []gateway.StatusPage, err error) {
+	for _, text := range texts {
 		name, rest, ok := strings.Cut(text, "=")
 		tag, title, _ := strings.Cut(rest, ",")
 		if !ok || tag == "" {
-			return nil, "", usagef("--status-page: %q is not NAME=TAG or NAME=TAG,TITLE", text)
+			return nil, usagef("--status-page: %q is not NAME=TAG or NAME=TAG,TITLE", text)
 		}
 		pages = append(pages, gateway.StatusPage{Name: name, Tag: tag, Title: title})
+	}
+	return pages, nil
+}
+
+// statusPages reads --status-page and its token.
+func (c *gatewayCommand) statusPages() (pages []gateway.StatusPage, token string, err error) {
+	if pages, err = parseStatusPages(c.StatusPage); err != nil {
+		return nil, "", err
 	}
 	if c.StatusTokenFile == "" {
 		return pages, "", nil

@@ -62,10 +62,23 @@ type Day struct {
 	Down  time.Duration
 }
 
-// Outage is one that is over.
+// Outage is one that is over, of one site or of several at once.
 type Outage struct {
-	Name       string
+	Names      []string
 	Start, End time.Time
+}
+
+// Who names the sites, some of them where there are many.
+func (o Outage) Who() string {
+	const most = 4
+	switch n := len(o.Names); {
+	case n <= 1:
+		return strings.Join(o.Names, "") + " was"
+	case n <= most:
+		return strings.Join(o.Names[:n-1], ", ") + " and " + o.Names[n-1] + " were"
+	default:
+		return fmt.Sprintf("%s and %d other sites were", strings.Join(o.Names[:most-1], ", "), n-most+1)
+	}
 }
 
 // Work is planned work.

@@ -109,7 +109,7 @@ func (c *Cluster) buildGateway() (role, error) {
 	}
 	r, err := gateway.New(gateway.Options{
 		Coordinator: c.coordinator.name, Client: c.client(), Listeners: listeners,
-		AllowedHosts: c.o.AllowedHosts, OpenAPI: c.o.OpenAPI, Log: c.o.Log, Metrics: c.o.Metrics,
+		AllowedHosts: c.o.AllowedHosts, StatusPages: c.o.StatusPages, OpenAPI: c.o.OpenAPI, Log: c.o.Log, Metrics: c.o.Metrics,
 	})
 	return r, abandon(err, listeners...)
 }

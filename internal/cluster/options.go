@@ -15,6 +15,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/state/store"
+	"github.com/Automattic/jetmon/gateway"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/probe"
 	"github.com/Automattic/jetmon/internal/rpc"
@@ -68,6 +69,8 @@ type Options struct {
 	// its address anew. The coordinator's has no AssignmentService.
 	CoordinatorListener, VeriflierListener, GatewayListener net.Listener
 
+	// StatusPages are the public pages of the gateway.
+	StatusPages []gateway.StatusPage
 	// AllowedHosts are as in gateway.Options.
 	AllowedHosts []string
 	// OpenAPI is the gateway's answer at /openapi.json.

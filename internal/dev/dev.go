@@ -22,6 +22,7 @@ import (
 	"github.com/Automattic/jetmon/coordinator/edge/notify"
 	"github.com/Automattic/jetmon/coordinator/rules/lifecycle"
 	"github.com/Automattic/jetmon/coordinator/state/store/sqlstore"
+	"github.com/Automattic/jetmon/gateway"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/cluster"
 	"github.com/Automattic/jetmon/internal/demo"
@@ -34,6 +35,8 @@ import (
 // and Metrics are required.
 type Options struct {
 	Database *Database
+	// StatusPages are the public pages of the gateway.
+	StatusPages []gateway.StatusPage
 	// Gateway, Coordinator and Veriflier are the TCP listeners of the gateway, the
 	// coordinator and the first veriflier.
 	Gateway, Coordinator, Veriflier net.Listener
@@ -117,7 +120,7 @@ func (d *System) open(ctx context.Context) error {
 			AllowPrivate: d.o.AllowPrivate, AllowMetadata: d.o.AllowMetadata, Allowed: append(sites, own...), DNSCacheMax: d.o.DNSCacheMax, Log: d.o.Log,
 		},
 		Anchors:      anchors,
-		AllowedHosts: d.o.AllowedHosts, GatewayListener: d.o.Gateway, CoordinatorListener: d.o.Coordinator, VeriflierListener: d.o.Veriflier,
+		AllowedHosts: d.o.AllowedHosts, StatusPages: d.o.StatusPages, GatewayListener: d.o.Gateway, CoordinatorListener: d.o.Coordinator, VeriflierListener: d.o.Veriflier,
 		OpenAPI: jetmon.OpenAPI, Log: d.o.Log, Metrics: d.o.Metrics, Traces: d.o.Traces, TraceOneIn: d.o.TraceOneIn,
 	})
 	return err
