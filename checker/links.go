@@ -85,10 +85,7 @@ func (f *links) release(addr string) {
 // dial makes the link to e. It does not connect yet.
 func (c *Checker) dial(e endpoint) (*link, error) {
 	o := c.client
-	if o.TLS != nil && o.TLS.ServerName == "" && e.host != "" {
-		o.TLS = o.TLS.Clone()
-		o.TLS.ServerName = e.host
-	}
+	o.ServerName = e.host
 	conn, err := rpc.Dial(e.addr, o)
 	if err != nil {
 		return nil, fmt.Errorf("checker %s: %w", c.node, err)

@@ -75,8 +75,16 @@ func (l *logged) await(t *testing.T, want string) {
 
 func TestTheCertificateOfAnAddressMustBeForTheName(t *testing.T) {
 	t.Parallel()
-	for host, right := range map[string]bool{"coordinators.internal": true, "others.internal": false} {
-		t.Run(host, func(t *testing.T) {
+	for _, tt := range []struct {
+		name, host      string
+		identity, right bool
+	}{
+		{"the name", "coordinators.internal", false, true},
+		{"another name", "others.internal", false, false},
+		{"the name, and an identity that may change", "coordinators.internal", true, true},
+		{"another name, and an identity that may change", "others.internal", true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			l, err := net.Listen("tcp", "127.0.0.1:0")
 			if err != nil {
@@ -86,16 +94,19 @@ func TestTheCertificateOfAnAddressMustBeForTheName(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			cert, roots := certificate(t, host)
+			cert, roots := certificate(t, tt.host)
 			c := &coordinator{sessions: make(chan *session, 16)}
 			c.stop = serveWith(t, l, c, rpc.ServerOptions{Access: rpc.Open(), TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
 			log := &logged{}
 			start(t, rpc.TCP(), &sites{answer: up}, func(o *checker.Options) {
 				o.Resolver = &book{hosts: []string{"127.0.0.1"}}
 				o.Client.TLS = &tls.Config{RootCAs: roots}
+				if tt.identity {
+					o.Client.Identity = rpc.NewIdentity(o.Client)
+				}
 				o.Log = slog.New(slog.NewTextHandler(log, nil))
 			}, "dns:///coordinators.internal:"+port)
-			if right {
+			if tt.right {
 				c.accept(t)
 				return
 			}

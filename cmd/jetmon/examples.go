@@ -83,6 +83,7 @@ func otherExamples() map[string][]string {
 		},
 		"diagnose logs":  {"jetmon diagnose logs --access access.log.gz --error error.log --fastcgi-buffers 8x4k"},
 		"ready":          {"jetmon ready --debug-listen 127.0.0.1:6060"},
+		"credentials":    {"jetmon credentials --dir fleet --node coordinator/c1=c1.example.org --node veriflier/eu1=eu1.example.org --node checker/checker-1 --node gateway/g1=api.example.org"},
 		"certs":          {"jetmon certs show certs/ca.crt"},
 		"certs init":     {"jetmon certs init"},
 		"certs issue":    {"jetmon certs issue --role veriflier --name eu1 --host 127.0.0.1"},

@@ -33,6 +33,7 @@ type commands struct {
 	Gateway       gatewayCommand       `cmd:"" help:"Run a gateway: REST in front of a coordinator."`
 	Dev           devCommand           `cmd:"" help:"Run the whole system in this process, with demo sites."`
 	Ready         readyCommand         `cmd:"" help:"Ask a role on this machine whether it can do its work: exit code 0 if it can, 1 if not."`
+	Credentials   credentialsCommand   `cmd:"" help:"Make what is missing of a whole fleet's certificates and of its database's password."`
 	Migrate       migrateCommand       `cmd:"" help:"Create or update Jetmon's tables in a database."`
 	Parity        parityCommand        `cmd:"" help:"Compare what v1 and a coordinator on trial have decided about the same sites."`
 	Handover      handoverCommand      `cmd:"" help:"Take buckets over from v1, or give them back, while coordinators are on trial."`

@@ -124,8 +124,12 @@ func writePair(p Pair, key *ecdsa.PrivateKey, replace bool) error {
 	return err
 }
 
-// writeFile writes a file as a whole or not at all.
-func writeFile(path string, block *pem.Block, mode fs.FileMode, replace bool) (err error) {
+func writeFile(path string, block *pem.Block, mode fs.FileMode, replace bool) error {
+	return writeBlocks(path, []*pem.Block{block}, mode, replace)
+}
+
+// writeBlocks writes a file as a whole or not at all.
+func writeBlocks(path string, blocks []*pem.Block, mode fs.FileMode, replace bool) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), ".jetmon-*") // 0600
 	if err != nil {
 		return err
@@ -136,7 +140,10 @@ func writeFile(path string, block *pem.Block, mode fs.FileMode, replace bool) (e
 			err = gone
 		}
 	}()
-	err = errors.Join(pem.Encode(file, block), file.Chmod(mode), file.Sync(), file.Close())
+	for _, block := range blocks {
+		err = errors.Join(err, pem.Encode(file, block))
+	}
+	err = errors.Join(err, file.Chmod(mode), file.Sync(), file.Close())
 	if err != nil {
 		return err
 	}

@@ -78,17 +78,25 @@ func (a *Authority) Issue(r Request, now time.Time) (Pair, error) {
 			return Pair{}, err
 		}
 	}
-	if template.SerialNumber, err = newSerial(); err != nil {
+	if err := a.make(&p, template, r.Replace); err != nil {
 		return Pair{}, err
+	}
+	return p, nil
+}
+
+// make makes a key and a certificate for it, and writes both into the files of p.
+func (a *Authority) make(p *Pair, template *x509.Certificate, replace bool) (err error) {
+	if template.SerialNumber, err = newSerial(); err != nil {
+		return err
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return Pair{}, err
+		return err
 	}
 	if p.Certificate, err = sign(template, a.cert, key, a.key); err != nil {
-		return Pair{}, err
+		return err
 	}
-	return p, writePair(p, key, r.Replace)
+	return writePair(*p, key, replace)
 }
 
 // replaceable checks that a file may be overwritten: it is not there, or proves what is

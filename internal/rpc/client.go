@@ -27,6 +27,9 @@ type ClientOptions struct {
 	Token string
 	// Forwards means that calls carry the tokens of others, and Token goes beside them.
 	Forwards bool
+	// ServerName is the host for which the server's certificate must be, where TLS names none;
+	// empty stands for the host of the address.
+	ServerName string
 	// Identity, if not nil, replaces TLS, Plaintext and Token, and may change later.
 	Identity *Identity
 	// Metrics counts the calls; nil counts nothing.
@@ -56,7 +59,7 @@ func dialOptions(o ClientOptions) []grpc.DialOption {
 		id = NewIdentity(o)
 	}
 	opts := []grpc.DialOption{
-		grpc.WithTransportCredentials(transport{id}),
+		grpc.WithTransportCredentials(transport{id: id, host: o.ServerName}),
 		grpc.WithPerRPCCredentials(newBearer(id, o.Forwards)),
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) {
 			return network.DialContext(ctx, addr)

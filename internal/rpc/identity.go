@@ -36,7 +36,11 @@ func (i *Identity) Set(o ClientOptions) {
 }
 
 // transport protects the connections of a client as its identity says at that moment.
-type transport struct{ id *Identity }
+type transport struct {
+	id *Identity
+	// host is the host for which certificates must be; empty for that of the address.
+	host string
+}
 
 // ClientHandshake implements credentials.TransportCredentials.
 func (t transport) ClientHandshake(ctx context.Context, authority string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
@@ -47,6 +51,9 @@ func (t transport) ClientHandshake(ctx context.Context, authority string, conn n
 	config := s.tls
 	if config == nil {
 		config = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if t.host != "" && config.ServerName == "" {
+		authority = t.host
 	}
 	return credentials.NewTLS(config).ClientHandshake(ctx, authority, conn)
 }
