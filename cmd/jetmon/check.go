@@ -114,6 +114,7 @@ func (c *coordinatorCommand) checkDatabase(ctx context.Context, f *findings, o c
 		f.add("database", "-", "", err)
 		return
 	}
+	f.limits(c.needs(parsed, len(o.Verifliers)))
 	f.servers(ctx, dsn, "read-only, and passed over as long as it is")
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()

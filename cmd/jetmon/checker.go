@@ -46,6 +46,7 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer n.prober.Close()
 	p.warn(n.log, "checker")
+	warnOfLimits(n.log, c.needs())
 	if err := n.export(ctx, p, "checker", n.name); err != nil {
 		return err
 	}

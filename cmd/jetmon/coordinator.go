@@ -61,7 +61,8 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 	if err != nil {
 		return err
 	}
-	if _, err := sqlstore.ParseDSN(dsn); err != nil {
+	parsed, err := sqlstore.ParseDSN(dsn)
+	if err != nil {
 		return databaseError(err)
 	}
 	replicas, err := c.replicas()
@@ -79,6 +80,7 @@ func (c *coordinatorCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	p.warn(proc.log, "coordinator")
+	warnOfLimits(proc.log, c.needs(parsed, len(o.Verifliers)))
 	if err := proc.export(ctx, p, "coordinator", o.Node); err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/Automattic/jetmon"
 	"github.com/Automattic/jetmon/gateway"
 	"github.com/Automattic/jetmon/internal/access"
+	"github.com/Automattic/jetmon/internal/limits"
 	"github.com/Automattic/jetmon/internal/rpc"
 )
 
@@ -61,6 +62,7 @@ func (c *gatewayCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	p.warn(proc.log, "gateway")
+	warnOfLimits(proc.log, limits.Gateway())
 	if err := proc.export(ctx, p, gatewayRole, c.Name); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ func (c *veriflierCommand) Run(ctx context.Context, p *program) error {
 	}
 	defer n.prober.Close()
 	p.warn(n.log, "veriflier")
+	warnOfLimits(n.log, c.needs())
 	if err := n.export(ctx, p, "veriflier", n.name); err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func compositionRoots() []string { return []string{"internal/cluster/...", "inte
 func rulePackages() []string {
 	return []string{
 		"coordinator/rules/...",
-		"internal/address", "internal/ascii", "internal/backoff", "internal/badge", "internal/cadence", "internal/check", "internal/list", "internal/page", "internal/table", "internal/traceid", "internal/weburl",
+		"internal/address", "internal/ascii", "internal/backoff", "internal/badge", "internal/cadence", "internal/check", "internal/limits", "internal/list", "internal/page", "internal/table", "internal/traceid", "internal/weburl",
 	}
 }
 
