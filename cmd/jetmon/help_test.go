@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
 )
 
 // model returns the parser and its commands.
@@ -154,5 +156,36 @@ func TestVersionIsOneLine(t *testing.T) {
 		if code != exitOK || !strings.HasPrefix(stdout, "jetmon ") || strings.Count(stdout, "\n") != 1 {
 			t.Errorf("%s: exit code %d, stdout %q", args, code, stdout)
 		}
+	}
+}
+
+// A parser that knows only what a command line needs explains each command as one that knows all.
+func TestAParserOfOneCommandExplainsItAsTheWholeDoes(t *testing.T) {
+	t.Parallel()
+	help := func(parser *kong.Kong, command string) string {
+		var out bytes.Buffer
+		parser.Stdout, parser.Exit = &out, func(int) {}
+		_, _ = parser.Parse([]string{command, "--help"})
+		return out.String()
+	}
+	p := &program{LookupEnv: func(string) (string, bool) { return "", false }, Out: io.Discard, Err: io.Discard}
+	whole, compared := model(t), 0
+	for _, command := range whole.Model.Children {
+		table := &commands{}
+		root, some := table.grammar([]string{command.Name})
+		if root == any(table) {
+			continue
+		}
+		compared++
+		own, err := newParser(p, root, &settings{program: p}, some...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := help(own, command.Name), help(whole, command.Name); got != want || got == "" {
+			t.Errorf("%s --help (-the whole +its own):\n%s", command.Name, cmp.Diff(want, got))
+		}
+	}
+	if compared < 20 {
+		t.Errorf("only %d commands have parsers of their own", compared)
 	}
 }

@@ -58,6 +58,11 @@ type commands struct {
 	Version       versionCommand       `cmd:"" help:"Print the version."`
 	Complete      completeCommand      `cmd:"" hidden:"" passthrough:"" name:"__complete" help:"Print what a word can be, for completion."`
 
+	programFlags `embed:""`
+}
+
+// programFlags are the flags of no command.
+type programFlags struct {
 	ShowVersion versionFlag `name:"version" noenv:"" help:"Print the version."`
 }
 
@@ -83,7 +88,8 @@ type program struct {
 func (p *program) Run(ctx context.Context, args []string) int {
 	p.args = args
 	table, values := &commands{}, &settings{program: p}
-	parser, err := newParser(p, table, values)
+	root, some := table.grammar(args)
+	parser, err := newParser(p, root, values, some...)
 	if err != nil {
 		return p.fail("jetmon", fmt.Errorf("build the command table: %w", err))
 	}
@@ -108,8 +114,9 @@ func (p *program) Run(ctx context.Context, args []string) int {
 	return exitOK
 }
 
-func newParser(p *program, table *commands, values kong.Resolver) (*kong.Kong, error) {
-	parser, err := kong.New(table,
+// newParser makes a parser of the table of all commands, or of a root with some of them.
+func newParser(p *program, root any, values kong.Resolver, some ...kong.Option) (*kong.Kong, error) {
+	parser, err := kong.New(root, append(some,
 		kong.Name("jetmon"),
 		kong.Description("Jetmon monitors web sites and notifies WordPress.com when one goes down or comes back."),
 		kong.Writers(p.Out, p.Err),
@@ -118,7 +125,7 @@ func newParser(p *program, table *commands, values kong.Resolver) (*kong.Kong, e
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 110}),
 		kong.ValueFormatter(helpWithEnv),
 		kong.Bind(p),
-	)
+	)...)
 	if err == nil {
 		addExamples(parser.Model.Node)
 	}

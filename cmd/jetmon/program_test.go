@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -166,6 +167,22 @@ func TestAddressInUseIsOneLineAndExitCode1(t *testing.T) {
 			}
 			if strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, addr) || !strings.Contains(stderr, "address already in use") {
 				t.Errorf("stderr has %q, want one line that says that %s is in use", stderr, addr)
+			}
+		})
+	}
+}
+
+// What a command costs before it does anything: its own part of the table of commands, that of the
+// commands with configuration files, and the whole.
+func BenchmarkParser(b *testing.B) {
+	for _, command := range []string{"context", "sites", "gateway", "man"} {
+		b.Run(command, func(b *testing.B) {
+			for b.Loop() {
+				p := &program{LookupEnv: func(string) (string, bool) { return "", false }, Out: io.Discard, Err: io.Discard}
+				root, some := new(commands).grammar([]string{command})
+				if _, err := newParser(p, root, &settings{program: p}, some...); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}
