@@ -12,7 +12,7 @@ import (
 // checkerCommand is `jetmon checker`.
 type checkerCommand struct {
 	Config      string   `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key), or v1's config.json; flags and environment take precedence."`
-	Coordinator []string `required:"" sep:"," placeholder:"HOST:PORT,..." help:"Coordinators to work for (repeatable). HOST:PORT is one coordinator; dns:///HOST:PORT stands for all addresses of HOST, and follows them as they change."`
+	Coordinator []string `required:"" sep:"," placeholder:"HOST:PORT" help:"Coordinators to work for (repeatable). HOST:PORT is one coordinator; dns:///HOST:PORT stands for all addresses of HOST, and follows them as they change."`
 	Node        string   `placeholder:"NAME" help:"Name of this node, unique in the fleet; the host name by default."`
 	Region      string   `default:"default" help:"Region of this node."`
 	MaxInFlight int      `default:"1000" help:"Maximum number of concurrent checks."`

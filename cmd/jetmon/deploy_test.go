@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -57,4 +58,40 @@ func readEnv(t *testing.T, path string) map[string]string {
 		t.Fatalf("%s: %d variables, %v", path, len(env), err)
 	}
 	return env
+}
+
+func TestAVariableWithSeveralValuesHasBlanksOrWhatSeparatesOnTheCommandLine(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"a:1,b:2", "a:1 b:2", " a:1, b:2\n"} {
+		p := &program{LookupEnv: func(name string) (string, bool) { return text, name == "JETMON_COORDINATOR" }, Out: io.Discard, Err: io.Discard}
+		table := &commands{}
+		parser, err := newParser(p, table, &settings{program: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := parser.Parse([]string{"checker"}); err != nil || !slices.Equal(table.Checker.Coordinator, []string{"a:1", "b:2"}) {
+			t.Errorf("%q: %q, %v", text, table.Checker.Coordinator, err)
+		}
+	}
+}
+
+// A list of names in one word is what a compose file has of its certificates' hosts.
+func TestNamesOfAGatewayStandInOneFlagOrInSeveral(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"--allowed-host=a.example,b.example"}, {"--allowed-host=a.example", "--allowed-host=b.example"},
+	} {
+		for _, command := range []string{"gateway", "dev"} {
+			p := &program{LookupEnv: func(string) (string, bool) { return "", false }, Out: io.Discard, Err: io.Discard}
+			table := &commands{}
+			parser, err := newParser(p, table, &settings{program: p})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = parser.Parse(append([]string{command}, args...))
+			if got := slices.Concat(table.Gateway.AllowedHost, table.Dev.AllowedHost); err != nil || !slices.Equal(got, []string{"a.example", "b.example"}) {
+				t.Errorf("%s %q: %q, %v", command, args, got, err)
+			}
+		}
+	}
 }

@@ -21,7 +21,7 @@ type devCommand struct {
 	WPCOM         string        `name:"wpcom" placeholder:"URL" help:"Endpoint that receives status changes; a local inbox by default."`
 	DB            string        `name:"db" placeholder:"PATH" help:"SQLite file to use and keep; a temporary one by default."`
 	HTTP          string        `name:"http" default:"127.0.0.1:7802" help:"HOST:PORT of the REST gateway."`
-	AllowedHost   []string      `sep:"none" placeholder:"HOST" help:"Name that requests to the gateway may give as their host (repeatable), or * for any; see jetmon gateway."`
+	AllowedHost   []string      `sep:"," placeholder:"HOST" help:"Names that requests to the gateway may give as their host (repeatable), or * for any; see jetmon gateway."`
 	StatusPage    []string      `sep:"none" placeholder:"NAME=TAG[,TITLE]" help:"Public page at /status/NAME about the sites with a tag that have public badges (repeatable); see jetmon gateway."`
 	GRPC          string        `name:"grpc" default:"127.0.0.1:7800" help:"HOST:PORT of the coordinator's gRPC API."`
 	Veriflier     string        `default:"127.0.0.1:7801" help:"HOST:PORT of the first veriflier's gRPC API."`

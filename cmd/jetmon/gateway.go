@@ -18,7 +18,7 @@ type gatewayCommand struct {
 	Config      string   `placeholder:"FILE" help:"Jetmon's own file (YAML, a flag in each key); flags and environment take precedence."`
 	Listen      string   `default:"127.0.0.1:7802" help:"HOST:PORT to serve REST on."`
 	Coordinator string   `default:"127.0.0.1:7800" placeholder:"HOST:PORT,..." help:"Coordinators; calls are distributed among the ready ones. A single dns:///HOST:PORT stands for all addresses of HOST."`
-	AllowedHost []string `sep:"none" placeholder:"HOST" help:"Name that requests may give as their host (repeatable), or * for any. The host of --listen, the names and addresses of loopback, and beyond loopback every address are allowed anyway."`
+	AllowedHost []string `sep:"," placeholder:"HOST" help:"Names that requests may give as their host (repeatable), or * for any. The host of --listen, the names and addresses of loopback, and beyond loopback every address are allowed anyway."`
 	CORSOrigin  []string `name:"cors-origin" sep:"none" placeholder:"ORIGIN" help:"Origin, such as https://status.example.com, whose pages may use the API from a browser (repeatable). None by default."`
 
 	UI bool `name:"ui" default:"true" negatable:"" help:"Serve the cockpit, the pages for people at /ui/ (the default)."`

@@ -71,6 +71,9 @@ func checkFlagHelp(t *testing.T, text string, flag *kong.Flag) {
 			t.Errorf("help does not show %s", want)
 		}
 	}
+	if strings.Contains(flag.FormatPlaceHolder(), ",...,...") {
+		t.Errorf("--%s=%s says twice that there may be several", flag.Name, flag.FormatPlaceHolder())
+	}
 	for _, word := range wordsOf(flag.Value) {
 		if flag.Tag.Has(wordsTag) && !strings.Contains(flag.Help, word) {
 			t.Errorf("the help of --%s does not tell of %s", flag.Name, word)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/alecthomas/kong"
 )
@@ -120,7 +121,9 @@ func (s *settings) fromEnv(v *kong.Value) (any, bool) {
 		return text, true
 	}
 	list := []any{}
-	for _, field := range strings.Fields(text) {
+	// Blanks separate, and what does on the command line.
+	separates := func(r rune) bool { return unicode.IsSpace(r) || r == v.Tag.Sep }
+	for _, field := range strings.FieldsFunc(text, separates) {
 		list = append(list, field)
 	}
 	return list, true

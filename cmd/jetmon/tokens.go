@@ -65,7 +65,7 @@ func deedHere() api.Deed {
 // createTokenCommand is `jetmon tokens create`.
 type createTokenCommand struct {
 	Name  string   `required:"" placeholder:"NAME" help:"What the token is for, without spaces: it appears in lists and in the audit trail."`
-	Scope []string `required:"" sep:"," placeholder:"SCOPE,..." help:"What the token is good for (repeatable): sites:read, sites:write, checks:run, outages:read, notifications:manage, fleet:read, or admin for all of it."`
+	Scope []string `required:"" sep:"," placeholder:"SCOPE" help:"What the token is good for (repeatable): sites:read, sites:write, checks:run, outages:read, notifications:manage, fleet:read, or admin for all of it."`
 	Blog  []string `sep:"none" placeholder:"ID,..." help:"Only for the sites of these blogs (repeatable), 100 at most."`
 	For   *age     `placeholder:"TIME" help:"How long the token is good, as 90d; for ever by default."`
 
