@@ -24,7 +24,7 @@ export CGO_ENABLED ?= 0
 # at the versions of tools/npm/package-lock.json.
 NPM := tools/npm/node_modules/.package-lock.json
 
-.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb galera programs wordpress test-wordpress test-galera docs-viewer vendor-ui test-cockpit browser
+.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb galera programs wordpress test-wordpress test-galera docs-viewer vendor-ui test-cockpit browser image test-image
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,7 @@ check: check-generated lint check-breaking check-tidy check-api ## what CI runs:
 	$(MAKE) test-race TESTFLAGS='-vet=off $(TESTFLAGS)'
 	$(MAKE) test-galera
 	$(MAKE) test-cockpit
+	$(MAKE) test-image
 
 check-generated: generate ## gen/ is what proto/ says, and committed
 	@dirty=$$(git status --porcelain -- gen) || exit 1; \
@@ -97,6 +98,17 @@ test-cockpit: $(NPM) browser ## the cockpit: its modules by node, its pages in C
 	node tools/npm/vendor-ui.mjs --check
 	node --test --test-reporter=dot gateway/ui/test/
 	go -C test/cockpit test -timeout 15m $(TESTFLAGS) ./...
+
+# make image VERSION=v1.2.3 IMAGE=registry.example.org/jetmon
+IMAGE   ?= jetmon
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+image: ## build the container image of all roles with Docker
+	docker build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+		--build-arg CREATED=$$(date -u +%Y-%m-%dT%H:%M:%SZ) -t $(IMAGE):$(VERSION) .
+
+# Without Docker, but as root: namespaces and mounts stand for containers.
+test-image: mariadb ## the Dockerfile's steps, the fleet of the compose file, the Helm chart
+	go -C test/packaging test -timeout 10m $(TESTFLAGS) ./...
 
 # Without the race detector: test-race has it watch the same code on a single server. Tests on a
 # cluster wait more than they work. JETMON_TEST_DSN, with blanks between several, has the store's
@@ -135,6 +147,7 @@ check-tidy: ## each go.mod names exactly what is used
 	go mod tidy -diff
 	go -C tools mod tidy -diff
 	go -C test/cockpit mod tidy -diff
+	go -C test/packaging mod tidy -diff
 
 lint: ## buf lint, gofmt, go vet, staticcheck
 	$(BUF) lint
@@ -144,6 +157,8 @@ lint: ## buf lint, gofmt, go vet, staticcheck
 	$(TOOL) staticcheck ./...
 	go -C test/cockpit vet ./...
 	cd test/cockpit && go tool -modfile=../../tools/go.mod staticcheck ./...
+	go -C test/packaging vet ./...
+	cd test/packaging && go tool -modfile=../../tools/go.mod staticcheck ./...
 
 fuzz: ## run every fuzz target for FUZZTIME
 	@set -e; for dir in $$(go list -f '{{.Dir}}' $(PKG)); do \

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -24,6 +25,10 @@ func (versionFlag) BeforeReset(app *kong.Kong, p *program) error {
 	return nil
 }
 
+// release is the version of a build outside a repository, such as an image's: -ldflags
+// "-X main.release=v1.2.3".
+var release string
+
 // Run prints the version.
 func (versionCommand) Run(p *program) error {
 	_, err := fmt.Fprintln(p.Out, version())
@@ -32,9 +37,9 @@ func (versionCommand) Run(p *program) error {
 
 // version names the module's version, the commit if the build recorded it, and Go's version.
 func version() string {
-	version, commit := "devel", ""
+	version, commit := cmp.Or(release, "devel"), ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		if info.Main.Version != "" && info.Main.Version != "(devel)" {
+		if release == "" && info.Main.Version != "" && info.Main.Version != "(devel)" {
 			version = info.Main.Version
 		}
 		for _, s := range info.Settings {

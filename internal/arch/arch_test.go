@@ -85,6 +85,7 @@ gateway/gateway.go:36: variable once is mutable
 gateway/gateway.go:37: variable first is mutable
 gateway/gateway.go:38: variable version is mutable
 gateway/gateway.go:56: has an init function
+gateway/linked.go:7: table relinked is changed or could be
 internal/demo: imports gateway
 internal/demo: imports internal/dev
 internal/helpers: is named helpers

@@ -182,7 +182,8 @@ func bannedNames() []string {
 //   - blank, for an assertion at compile time;
 //   - filled by //go:embed;
 //   - the result of one of these functions, which return immutable values;
-//   - unexported, a composite literal (a table), and nowhere in its package assigned
+//   - unexported, a composite literal (a table) or a string without a value (which the
+//     linker fills, as the version), and nowhere in its package assigned
 //     to, incremented, deleted from, cleared, copied into or addressed.
 //
 // Use a constant, a function, or a field of a value for everything else.

@@ -44,7 +44,7 @@ func (s *source) checkVariable(v *ast.ValueSpec, imported map[string]string, tab
 		if i < len(v.Values) {
 			value = v.Values[i]
 		}
-		switch kind := s.kindOf(value, imported); {
+		switch kind := s.kindOf(value, v.Type, imported); {
 		case kind == immutable:
 		case kind == table && !name.IsExported():
 			tables[name.Name] = name.Pos()
@@ -64,12 +64,17 @@ const (
 	table
 )
 
-func (s *source) kindOf(value ast.Expr, imported map[string]string) variableKind {
+// kindOf judges a variable by its value and by the type that its declaration names.
+func (s *source) kindOf(value, declared ast.Expr, imported map[string]string) variableKind {
 	switch v := value.(type) {
 	case *ast.CallExpr:
 		maker := qualified(v.Fun, imported)
 		if named(immutableMakers(), maker) || named(testMakers(), maker) && matches([]string{"test/..."}, s.pkg.path) {
 			return immutable
+		}
+	case nil:
+		if typ, ok := declared.(*ast.Ident); ok && typ.Name == "string" {
+			return table // the linker fills it
 		}
 	case *ast.CompositeLit:
 		if !named(statefulTypes(), qualified(v.Type, imported)) {

@@ -1,0 +1,7 @@
+package gateway
+
+var linked string // which the linker fills
+
+var relinked string
+
+func relink() { relinked = linked }
