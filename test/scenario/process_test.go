@@ -37,6 +37,8 @@ func (o *output) String() string {
 type process struct {
 	name string
 	args []string
+	// program is the file to run; empty for the program under test.
+	program string
 	// found is what says in the output that it is ready; its group is the address.
 	ready *regexp.Regexp
 
@@ -46,13 +48,23 @@ type process struct {
 	waited error
 }
 
-// command returns a command that runs the program and never outlives this process.
-func command(t *testing.T, args ...string) *exec.Cmd {
+// underTest is the file of the program under test.
+func underTest(t *testing.T) string {
 	t.Helper()
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return path
+}
+
+// command returns a command that runs the program and never outlives this process.
+func command(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	return commandOf(underTest(t), args...)
+}
+
+func commandOf(path string, args ...string) *exec.Cmd {
 	cmd := exec.Command(path, args...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "JETMON_") })
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -83,7 +95,11 @@ func (p *process) start(t *testing.T) string {
 
 func (p *process) launch(t *testing.T) {
 	t.Helper()
-	p.cmd, p.out, p.ended = command(t, p.args...), &output{}, make(chan struct{})
+	path := p.program
+	if path == "" {
+		path = underTest(t)
+	}
+	p.cmd, p.out, p.ended = commandOf(path, p.args...), &output{}, make(chan struct{})
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", p.name, err)

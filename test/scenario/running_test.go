@@ -9,6 +9,8 @@ import (
 type running struct {
 	processes map[node]*process
 	addresses map[node]string
+	// program is the file that nodes are started from; empty for the program under test.
+	program string
 }
 
 func newRunning() running {
@@ -19,7 +21,7 @@ func newRunning() running {
 func (r *running) run(t *testing.T, n node, ready string, args ...string) {
 	t.Helper()
 	args = append(args, "--insecure")
-	p := &process{name: string(n), ready: regexp.MustCompile(ready), args: args}
+	p := &process{name: string(n), ready: regexp.MustCompile(ready), args: args, program: r.program}
 	if args[0] != "checker" {
 		p.args = append(args, "--listen=127.0.0.1:0")
 	}

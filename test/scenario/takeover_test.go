@@ -38,6 +38,25 @@ func TestSitesOfAKilledCoordinatorAreTakenOver(t *testing.T) {
 	}
 }
 
+// Sites whose turn comes while nobody owns their shard do not wait for the next one: no site of a
+// coordinator that dies waits longer than its interval and the takeover, however long the interval.
+func TestNoSiteLosesATurnToTheDeathOfItsCoordinator(t *testing.T) {
+	t.Parallel()
+	g := lay(t, plan{coordinators: 2, sites: 2000, interval: upgradeInterval})
+	g.balanced(t)
+	began := time.Now()
+	g.checked(t, began, patience)
+	victim, sites := g.owner(t)
+	killed := time.Now()
+	g.kill(t, victim)
+	g.takenOver(t, sites, killed)
+	gap, url, since := g.farm.gap(urls(sites), began, time.Now())
+	t.Logf("the longest time without a check was %s", gap.Round(time.Millisecond))
+	if gap > g.plan.interval+takeover+busy {
+		t.Errorf("%s was not checked for %s from %s before the death on, want %s at most", url, gap, killed.Sub(since), g.plan.interval+takeover)
+	}
+}
+
 // owner is a coordinator with sites, and these sites.
 func (g *grid) owner(t *testing.T) (node, []row) {
 	t.Helper()
