@@ -24,7 +24,7 @@ export CGO_ENABLED ?= 0
 # at the versions of tools/npm/package-lock.json.
 NPM := tools/npm/node_modules/.package-lock.json
 
-.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb galera programs wordpress test-wordpress test-galera docs-viewer vendor-ui test-cockpit browser image test-image
+.PHONY: help build run test test-race generate check check-api check-generated check-breaking check-tidy lint fuzz soak bench sim-quorum chaos clean mariadb galera programs wordpress test-wordpress test-galera docs-viewer vendor-ui test-cockpit browser deb test-deb packaging image test-image
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,10 +62,11 @@ generate: ## write gen/ from proto/ (offline, pinned tools)
 	$(BUF) generate --template buf.gen.openapi.yaml
 
 # The order lets the cheap ones fail first; go vet has had its say before the tests run.
-check: check-generated lint check-breaking check-tidy check-api ## what CI runs: generation clean, lint, the API's description, vet, staticcheck, test-race, the cockpit
+check: check-generated lint check-breaking check-tidy check-api ## what CI runs: generation clean, lint, the API's description, vet, staticcheck, test-race, Galera, the cockpit, the Debian package, the image
 	$(MAKE) test-race TESTFLAGS='-vet=off $(TESTFLAGS)'
 	$(MAKE) test-galera
 	$(MAKE) test-cockpit
+	$(MAKE) test-deb
 	$(MAKE) test-image
 
 check-generated: generate ## gen/ is what proto/ says, and committed
@@ -148,6 +149,7 @@ check-tidy: ## each go.mod names exactly what is used
 	go -C tools mod tidy -diff
 	go -C test/cockpit mod tidy -diff
 	go -C test/packaging mod tidy -diff
+	go -C tools/nfpm mod tidy -diff
 
 lint: ## buf lint, gofmt, go vet, staticcheck
 	$(BUF) lint
@@ -224,8 +226,17 @@ test-wordpress: wordpress ## compare the diagnosis and the fake site with a real
 	JETPACK_DIR="$(abspath $(JETPACK_DIR))" go test -tags wordpress -count=1 ./internal/jetpack/signature ./internal/jetpack/syncqueue
 	JETPACK_DIR="$(abspath $(JETPACK_DIR))" go test -tags wordpress -count=1 -timeout 30m ./test/wordpress $(TESTFLAGS)
 
+deb: ## build the Debian package: dist/jetmon_VERSION_ARCH.deb
+	deploy/debian/build.sh dist
+
+# In a machine of its own: processes, mounts, a network and systemd. Nothing of this one changes.
+test-deb: packaging ## install, run, upgrade and purge the Debian package, as deploy/README.md and docs/upgrading.md say; needs root
+	@if [ "$$(id -u)" != 0 ]; then echo "make test-deb starts a machine of its own: run it as root, on Debian" >&2; exit 1; fi
+	go vet -tags packaging ./test/debian
+	go test -tags packaging -count=1 -timeout 15m $(TESTFLAGS) ./test/debian
+
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist
 
 # The programs that the tests run, each with Debian's package of it. The tests start their own
 # mariadbd in a temporary directory; policy-rc.d keeps Debian from starting a server of its own.
@@ -240,8 +251,11 @@ wordpress: NEEDED := mariadbd=mariadb-server mariadb-install-db=mariadb-server n
 
 browser: NEEDED := chromium=chromium node=nodejs
 
+packaging: NEEDED := mariadbd=mariadb-server mariadb-install-db=mariadb-server systemctl=systemd dpkg-deb=dpkg lintian=lintian \
+	nsenter=util-linux ss=iproute2 man=man-db curl=curl
+
 programs: ## install the programs that the tests run, where it can
-programs mariadb galera wordpress browser:
+programs mariadb galera wordpress browser packaging:
 	@PATH="$$PATH:/usr/sbin:/usr/local/sbin"; missing=; \
 	for program in $(NEEDED); do \
 		if ! command -v "$${program%=*}" >/dev/null && [ ! -e "$${program%=*}" ]; then missing="$$missing $${program#*=}"; fi; \
