@@ -39,7 +39,6 @@ func showFile(f ui.File) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		if f.Page {
 			w.Header().Set("Content-Security-Policy", ui.Policy)
-			w.Header().Set("Cross-Origin-Opener-Policy", "same-origin")
 		}
 		writeAs(w, http.StatusOK, f.Type, f.Body)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -20,13 +21,13 @@ func (p *tab) shot(name string) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
+	picture, err := chromedp.Call(ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: new(true), OptimizeForSpeed: new(true)})
 	if err != nil {
 		p.t.Logf("no picture: %v", err)
 		return
 	}
 	file := filepath.Join(shots, strings.ReplaceAll(p.t.Name(), "/", "-")+"-"+name+".png")
-	if err := errors.Join(os.MkdirAll(shots, 0o755), os.WriteFile(file, picture, 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(shots, 0o755), os.WriteFile(file, picture.Data, 0o644)); err != nil {
 		p.t.Logf("no picture: %v", err)
 	}
 }
@@ -44,7 +45,8 @@ func (p *tab) width(pixels int64) {
 }
 
 // audit has axe-core look at the page in both themes, on a desk and on a phone, keeps a picture of each,
-// and fails when it finds anything, or when the page is wider than the window.
+// and fails when it finds anything, when a time is shown as the API writes it, or when the page is wider
+// than the window.
 func (p *tab) audit() {
 	p.t.Helper()
 	axe, err := os.ReadFile("../../tools/npm/node_modules/axe-core/axe.min.js")
@@ -63,6 +65,9 @@ func (p *tab) audit() {
 			}
 			if wide := eval[int64](p, "document.documentElement.scrollWidth"); wide > width {
 				p.t.Errorf("at %d pixels the page is %d pixels wide", width, wide)
+			}
+			if raw := eval[string](p, `document.body.innerText.match(/\d{4}-\d\d-\d\d[T ][0-9:.]+Z/)?.[0] ?? ''`); raw != "" {
+				p.t.Errorf("%s is shown, and not the local time with its zone", raw)
 			}
 			p.shot(fmt.Sprintf("%s-%d", theme, width))
 		}

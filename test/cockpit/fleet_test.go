@@ -19,6 +19,9 @@ func TestTheFleetShowsWhetherTheMonitorIsWell(t *testing.T) {
 	if shards := eval[int](p, `document.querySelectorAll('.shards li').length`); shards != 32 {
 		t.Errorf("%d shards", shards)
 	}
+	if cells := eval[int](p, `document.querySelectorAll('.matrix tbody td').length`); cells != 9 {
+		t.Errorf("%d cells say who dissents from whom among three", cells)
+	}
 	p.audit()
 	// What changes does so without a load, and nothing else moves.
 	p.until("the fleet is quiet", `document.querySelector('.figures')`)
@@ -27,6 +30,7 @@ func TestTheFleetShowsWhetherTheMonitorIsWell(t *testing.T) {
 	s.hurry(t, id)
 	s.state(t, id, "SITE_STATE_DOWN", "SITE_STATE_CONFIRMED_DOWN")
 	p.until("one site is down", `[...document.querySelectorAll('.figure')].some((f) => f.innerText.startsWith('Down') && /[1-9]/.test(f.querySelector('strong').innerText))`)
+	p.until("verifliers that voted in that ballot agree", `[...document.querySelectorAll('.matrix td')].some((c) => /agree\s+0 of [1-9]/.test(c.innerText))`)
 	if !eval[bool](p, `window.kept.isConnected`) {
 		t.Error("the figures were drawn anew")
 	}

@@ -49,6 +49,9 @@ func TestAnOutageIsToldAsAStory(t *testing.T) {
 	if n := eval[int](p, `document.querySelectorAll('.fall svg rect').length`); n < 6 {
 		t.Errorf("the waterfalls have %d parts", n)
 	}
+	if got, want := eval[string](p, "document.title"), "Outage "+outage+" of "+site.URL()+" · Jetmon"; got != want {
+		t.Errorf("the title is %q, want %q", got, want)
+	}
 	p.audit()
 
 	// What another rule would have said, by the keyboard; the address has it, for who gets the link.

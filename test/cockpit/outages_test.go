@@ -97,9 +97,18 @@ func TestFiltersAreInTheAddressAndTheKeyboardIsEnough(t *testing.T) {
 	}
 	p.run(back())
 	p.sees(urls[0])
+	p.visit("/ui/outages?tag=keys&region=asia")
+	p.sees(urls[1])
+	p.fill("input[name=region]", "mars")
+	p.key(kb.Enter)
+	p.sees("No open outage fits these filters")
+	if got := p.path(); !strings.Contains(got, "region=mars") {
+		t.Errorf("the address is %s", got)
+	}
 	p.visit("/ui/outages?host=%20bad%20host")
 	p.forgive("status of 400")
-	p.sees("host: must be a host, with or without a port")
+	p.until("what is refused is said beside the field, and nowhere else", `document.querySelector('input[name=host]')?.getAttribute('aria-invalid') === 'true' && document.querySelector('.refused')?.innerText === 'must be a host, with or without a port: has no valid host' && !document.querySelector('.problem, .waiting')`)
+	p.sees("Nothing is listed before what is refused above is mended.")
 	p.visit("/ui/outages?tag=keys&kind=FAILURE_KIND_DNS")
 	p.sees("No open outage fits these filters")
 	p.press("Clear the filters")
@@ -120,7 +129,7 @@ func TestWhatOutsidersWriteIsText(t *testing.T) {
 	p.sees("pwned(")
 	p.visit(`/ui/outages?host=<img src=x onerror=pwned(4)>&kind="><script>pwned(5)</script>`)
 	p.forgive("status of 400")
-	p.sees("failure: must be one of")
+	p.until("what is refused is said beside the field", `[...document.querySelectorAll('.refused')].some((e) => e.innerText.includes('must be one of'))`)
 	p.visit(`/ui/<script>pwned(6)</script>`)
 	p.sees("Nothing here")
 }

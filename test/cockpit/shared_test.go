@@ -99,7 +99,7 @@ func startSystem() (*system, error) {
 	if _, err := launch("checker", "--node=checker-1", "--region=europe", "--allow-private", "--coordinator="+addr, "--coordinator-token-file="+own["checker"]); err != nil {
 		return nil, err
 	}
-	s := &system{admin: regexp.MustCompile(`jm_\w+`).FindString(admin), gatewayFlags: []string{"gateway", "--coordinator=" + addr, "--coordinator-token-file=" + own["gateway"]}}
+	s := &system{admin: tokenIn.FindString(admin), gatewayFlags: []string{"gateway", "--coordinator=" + addr, "--coordinator-token-file=" + own["gateway"]}}
 	if s.url, err = s.startGateway("--listen=127.0.0.1:0"); err != nil {
 		return nil, err
 	}
@@ -179,6 +179,9 @@ func (l *log) String() string {
 	defer l.mu.Unlock()
 	return l.text.String()
 }
+
+// tokenIn finds a token of the API in what made it.
+var tokenIn = regexp.MustCompile(`jm_\w+`)
 
 var started = regexp.MustCompile(`msg=started.* role=(?:checker|.* address=(\S+))`)
 

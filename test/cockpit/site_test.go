@@ -164,5 +164,5 @@ func TestSitesAreFoundByTheKeyboard(t *testing.T) {
 	p.until("all are there", `document.querySelectorAll('[data-row]').length >= 3`)
 	p.visit("/ui/sites?blog=x")
 	p.forgive("status of 400")
-	p.until("what is refused is said beside the field", `document.querySelector('input[name=blog_id]')?.getAttribute('aria-invalid') === 'true'`)
+	p.until("what is refused is said beside the field", `document.querySelector('input[name=blog_id]')?.getAttribute('aria-invalid') === 'true' && !document.querySelector('.waiting')`)
 }

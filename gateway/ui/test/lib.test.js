@@ -2,9 +2,10 @@
 import test from 'node:test';
 import assert from 'node:assert/strict';
 import { APIError, backoff, query } from '../app/lib/api.js';
+import { alone, steps, tick, timeRange } from '../app/lib/axis.js';
 import { match } from '../app/lib/router.js';
 import { count, decimal, millis, plural, share } from '../app/lib/numbers.js';
-import { ago, seconds, span, utc } from '../app/lib/time.js';
+import { ago, seconds, span, timed, utc } from '../app/lib/time.js';
 import { alarm, failure, failureKinds, plain, siteState } from '../app/lib/words.js';
 import { allows, isLimited } from '../app/lib/session.js';
 import { find, offered, routes } from '../app/routes.js';
@@ -129,4 +130,22 @@ test('a store tells of changes only', () => {
   s.set(1); s.set(2); stop(); s.set(3);
   assert.deepEqual(seen, [2]);
   assert.equal(s.get(), 3);
+});
+
+test('a single point of a chart has an hour around it, and the marks of an axis are whole', () => {
+  assert.deepEqual(timeRange([7200], 7200, 7200 + 86_400_000), [5400, 9000]);
+  assert.deepEqual(timeRange([0, 60], 0, 60), [0, 60]);
+  assert.deepEqual(steps.slice(0, 4), [1, 2, 5, 10]);
+  assert.ok(steps.every((s) => Number.isInteger(s)));
+  assert.match(tick(0, undefined, 3600), /\n/);
+  assert.match(tick(7200, 3600, 3600), /^\d\d:00$/);
+  assert.deepEqual(alone([1, null, 2, 3, null, 0]), [0, 5]);
+  assert.deepEqual(alone([7]), [0]);
+  assert.deepEqual(alone([]), []);
+});
+
+test('a time in words of the API is found', () => {
+  assert.deepEqual(timed('told at 2026-12-01 03:25:30Z, and 2026-12-01T03:25:31.5Z'), ['told at ', '2026-12-01T03:25:30Z', ', and ', '2026-12-01T03:25:31.5Z', '']);
+  assert.deepEqual(timed('no time'), ['no time']);
+  assert.deepEqual(timed(undefined), ['']);
 });

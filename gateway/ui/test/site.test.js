@@ -54,10 +54,10 @@ test('outages are shaded within the period, open ones to now', () => {
     [['Outage 1', 0, 600], ['Outage 3', 1800, 3600]]);
 });
 
-test('checks are sorted by region, and counted in words', () => {
-  const t = (region, code) => ({ region, code: `TURN_CODE_${code}` });
-  const found = rows([t('', 'NONE'), t('europe', 'GOOD'), t('asia', 'FAILED'), t('europe', 'GOOD'), t('europe', 'BLOCKED')]);
-  assert.deepEqual(found.map((r) => [r.region, counts(r.turns)]), [['asia', '1 failed'], ['europe', '2 good, 1 turned away'], ['', '1 no check']]);
+test('checks are sorted by region and checker, and counted in words', () => {
+  const t = (region, checker, code) => ({ region, checker, code: `TURN_CODE_${code}` });
+  const found = rows([t('', '', 'NONE'), t('europe', 'b', 'GOOD'), t('asia', 'c', 'FAILED'), t('europe', 'b', 'GOOD'), t('europe', 'a', 'BLOCKED'), t('europe', '', 'GOOD')]);
+  assert.deepEqual(found.map((r) => [r.name, counts(r.turns)]), [['asia, c', '1 failed'], ['europe', '1 good'], ['europe, a', '1 turned away'], ['europe, b', '2 good'], ['', '1 no check']]);
   assert.equal(turn('TURN_CODE_NEW').word, 'TURN_CODE_NEW');
 });
 

@@ -81,16 +81,15 @@ export function send(method, path, { params, body, etag, key, signal } = {}) {
  * has come; an APIError says why there was none, or why it was not the last.
  */
 export async function steps(method, path, { params, body, signal } = {}, took) {
-  let response;
-  try {
-    const headers = { Accept: 'application/x-ndjson' };
-    if (body !== undefined) headers['Content-Type'] = 'application/json';
-    response = await fetch(path + query(params), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal, credentials: 'same-origin' });
-  } catch (error) {
+  const lost = connection.signal;
+  const ends = AbortSignal.any([lost, ...(signal ? [signal] : [])]);
+  const headers = { Accept: 'application/x-ndjson' };
+  if (body !== undefined) headers['Content-Type'] = 'application/json';
+  const response = await missed(fetch(path + query(params), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal: ends, credentials: 'same-origin' })).catch((error) => {
     if (signal?.aborted) throw error;
-    connection.lost();
+    if (!lost.aborted) connection.lost();
     throw new APIError(0);
-  }
+  });
   connection.works();
   if (!response.ok) {
     const error = new APIError(response.status, await response.json().catch(() => null), response.headers);
@@ -104,7 +103,7 @@ export async function steps(method, path, { params, body, signal } = {}, took) {
   const text = new TextDecoder();
   const reader = response.body.getReader();
   for (;;) {
-    const part = await reader.read().catch((error) => {
+    const part = await missed(reader.read()).catch((error) => {
       if (signal?.aborted) throw error;
       throw new APIError(0, { message: 'The answer broke off.' });
     });
@@ -112,6 +111,9 @@ export async function steps(method, path, { params, body, signal } = {}, took) {
     if (part.done) return;
   }
 }
+
+// missed waits for what the gateway is to send, and doubts the connection when that takes long.
+const missed = (what) => what.finally(connection.await());
 
 /** lines returns a function that takes text as it comes, and hands each whole line, as JSON, to each. */
 export function lines(each) {
@@ -129,16 +131,23 @@ const tags = new WeakMap();
 export const etag = (answer) => tags.get(answer) ?? '';
 
 async function once(method, url, { headers, body, signal } = {}) {
+  const lost = connection.signal;
+  // What changes something goes on: whether it came to pass is not known before the answer.
+  const ends = method === 'GET' ? AbortSignal.any([lost, ...(signal ? [signal] : [])]) : signal;
+  const arrived = connection.await();
   let response;
   let answer = null;
   try {
-    response = await fetch(url, { method, headers: { Accept: 'application/json', ...headers }, body, signal, credentials: 'same-origin' });
+    response = await fetch(url, { method, headers: { Accept: 'application/json', ...headers }, body, signal: ends, credentials: 'same-origin' });
     const text = await response.text();
     answer = text ? JSON.parse(text) : null;
   } catch (error) {
     if (signal?.aborted) throw error;
-    if (!response) connection.lost();
-    throw new APIError(response?.status ?? 0, null, response?.headers);
+    if (error instanceof SyntaxError) throw new APIError(response.status, null, response.headers); // the answer of something else
+    if (!lost.aborted) connection.lost();
+    throw new APIError(0);
+  } finally {
+    arrived();
   }
   connection.works();
   if (response.ok) {

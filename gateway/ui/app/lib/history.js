@@ -1,6 +1,7 @@
 // Reading histories that have several pages.
 import { useCallback, useEffect, useState } from '../vendor/hooks.js';
 import { get } from './api.js';
+import { failed, whenItHeals } from './query.js';
 
 /** all reads at most so many pages of a list, and returns what they hold under a name, with the last answer. */
 export async function all(path, { params = {}, name, pages = 4, signal, read = get }) {
@@ -30,13 +31,14 @@ export function useAll(path, { key, params, name, pages, every = 0 }) {
         const data = await all(path, { params: params(Date.now()), name, pages, signal: stop.signal });
         if (!stop.signal.aborted) setState({ key, data, error: null });
       } catch (error) {
-        if (!stop.signal.aborted) setState((old) => ({ key, data: old.key === key ? old.data : undefined, error }));
+        if (!stop.signal.aborted) setState((old) => failed(old, { key, error }, old.key === key));
       }
     };
     read();
     const timer = every ? setInterval(read, every) : 0;
+    const ceaseToWatch = whenItHeals(read);
     document.addEventListener('visibilitychange', read);
-    return () => { stop.abort(); clearInterval(timer); document.removeEventListener('visibilitychange', read); };
+    return () => { stop.abort(); clearInterval(timer); ceaseToWatch(); document.removeEventListener('visibilitychange', read); };
   }, [path, key, every, turn]);
   const refresh = useCallback(() => setTurn((n) => n + 1), []);
   return { data: state.data, error: state.error ?? null, stale: state.key !== key, refresh };

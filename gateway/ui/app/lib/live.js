@@ -1,7 +1,7 @@
 // What happens, while it happens: one stream of changes for all components that want to know.
 import { useEffect } from '../vendor/hooks.js';
 import { backoff } from './api.js';
-import { connection } from './connection.js';
+import { connection, connectionState } from './connection.js';
 import { can } from './session.js';
 
 const types = ['SITE_DOWN', 'SITE_CONFIRMED_DOWN', 'SITE_UP', 'INCIDENT_OPENED', 'INCIDENT_UPDATED', 'INCIDENT_RESOLVED'];
@@ -13,9 +13,10 @@ let timer = 0;
 let attempt = 0;
 
 // A browser has six connections to a gateway without HTTP/2, for all its tabs: only a page that
-// is seen keeps one for the stream. When it is seen again, pages read everything anew.
+// is seen keeps one for the stream. When it is seen again, pages read everything anew. A stream on
+// a connection that was lost may never end by itself: another one begins when the gateway answers again.
 function adjust() {
-  const wanted = listeners.size > 0 && !document.hidden && can('outages:read');
+  const wanted = listeners.size > 0 && !document.hidden && can('outages:read') && connectionState.get() === null;
   if (wanted && !source) open();
   if (!wanted) close();
 }
@@ -33,7 +34,8 @@ function open() {
     tell(events);
   };
   source.onerror = () => {
-    if (source?.readyState === EventSource.CONNECTING) { connection.lost(); return; } // it tries again itself
+    connection.doubt();
+    if (source?.readyState === EventSource.CONNECTING) return; // it tries again itself
     close();
     timer = setTimeout(adjust, backoff(attempt++));
   };
@@ -49,7 +51,10 @@ function tell(events) {
   for (const listener of [...listeners]) listener(events);
 }
 
-if (typeof document !== 'undefined') document.addEventListener('visibilitychange', adjust);
+if (typeof document !== 'undefined') {
+  document.addEventListener('visibilitychange', adjust);
+  connectionState.subscribe(adjust);
+}
 
 /**
  * useChanges calls back with the events that have happened, as GET /v1/changes:watch has them; with

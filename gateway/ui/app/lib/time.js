@@ -42,3 +42,8 @@ function short(ms) {
 
 /** seconds reads a span of the API, "300s" or "0.250s", in ms. */
 export const seconds = (text) => (text ? Number.parseFloat(text) * 1000 : 0);
+
+const inWords = /(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?Z)/;
+
+/** timed splits words of the API into [words, time, words, time, ..., words]. */
+export const timed = (text) => (text ?? '').split(inWords).map((part, i) => (i % 2 ? part.replace(' ', 'T') : part));

@@ -5,6 +5,7 @@ import { steps } from '../lib/api.js';
 import { useGet } from '../lib/query.js';
 import { can } from '../lib/session.js';
 import { seconds, span } from '../lib/time.js';
+import { useTitle } from '../lib/title.js';
 import { plain } from '../lib/words.js';
 import { Problem } from '../parts/say.js';
 import { Status } from '../parts/show.js';
@@ -13,6 +14,7 @@ import { begin, certainty, next, parts, progress, verdict } from './diagnose/fin
 
 export default function Diagnose({ id }) {
   const site = useGet(can('sites:read') ? `/v1/sites/${encodeURIComponent(id)}` : null);
+  useTitle(site.data?.url ? `Diagnosis of ${site.data.url}` : 'Diagnosis');
   const [run, start, stop] = useDiagnosis(id);
   return html`
     <h1>Diagnosis</h1>

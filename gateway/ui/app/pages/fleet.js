@@ -12,6 +12,7 @@ import { Coordinators } from './fleet/coordinators.js';
 import { Deliveries, useNotifications } from './fleet/deliveries.js';
 import { Kinds, useOpenOutages } from './fleet/kinds.js';
 import { Checkers, Verifliers } from './fleet/nodes.js';
+import { views } from './fleet/seen.js';
 import { coordinators, late, rate, total, verdict } from './fleet/sum.js';
 
 const poll = 5000; // ms
@@ -32,6 +33,7 @@ export default function Fleet() {
   const whole = useRef(false); // all of it is there: what is drawn first stays where it is
   whole.current ||= Boolean(data) && [open, waiting, dead].every((g) => !g.stale);
   if (!whole.current) return html`<h1>Fleet</h1>${error ? html`<${Problem} error=${error} retry=${refresh} />` : html`<${Waiting} />`}`;
+  const seen = views(data);
   return html`
     <h1>Fleet</h1>
     <p class="verdict"><${Status} ...${said} /></p>
@@ -41,8 +43,8 @@ export default function Fleet() {
     <${Kinds} open=${open} />
     <${Deliveries} waiting=${waiting} dead=${dead} />
     <${Coordinators} fleet=${data} />
-    <${Checkers} checkers=${data.checkers} asked=${data.coordinator.node} />
-    <${Verifliers} verifliers=${data.verifliers} rule=${data.rule} asked=${data.coordinator.node} />`;
+    <${Checkers} seen=${seen} />
+    <${Verifliers} seen=${seen} rule=${data.rule} />`;
 }
 
 // useRate returns the checks a second, over a quarter of a minute or so: what comes in does so in waves.
@@ -62,7 +64,7 @@ function Now({ all, perSecond }) {
   return html`
     <${Figures} label="Now">
       <${Figure} name="Sites" value=${count(t.sites)} note="on the schedule" />
-      <${Figure} name="Down" value=${has('/ui/outages') ? html`<a href="/ui/outages?open=true">${down}</a>` : down} note="with an open outage" tone=${t.down > 0n ? 'fair' : 'good'} />
+      <${Figure} name="Down" value=${has('/ui/outages') ? html`<a href="/ui/outages?state=open">${down}</a>` : down} note="with an open outage" tone=${t.down > 0n ? 'fair' : 'good'} />
       <${Figure} name="Suspect" value=${count(t.suspect)} note="fail, nobody is told yet" />
       <${Figure} name="Checks" value=${perSecond === undefined ? '–' : `${perSecond >= 100 ? count(perSecond) : decimal(perSecond)} /s`} note="come in, in the last seconds" />
       <${Figure} name="Coverage" value=${share(t.coverage)} note="of the checks due came in within 30 s" tone=${late.coverage(t.coverage)} />

@@ -4,6 +4,7 @@ import { announce } from '../lib/announce.js';
 import { useChanges } from '../lib/live.js';
 import { useGet } from '../lib/query.js';
 import { can } from '../lib/session.js';
+import { useTitle } from '../lib/title.js';
 import { plain } from '../lib/words.js';
 import { SiteOutages } from '../parts/outages.js';
 import { Problem, Waiting } from '../parts/say.js';
@@ -24,6 +25,7 @@ function One({ id }) {
   const { data: o, error, refresh } = useGet(`/v1/outages/${id}`, { every: poll });
   const notices = useNotices(id);
   useChanges((events) => { if (events.length === 0 || events.some((e) => e.status_change?.outage_id === id)) { refresh(); notices.refresh(); } }, [id]);
+  useTitle(o ? `Outage ${o.outage_id} of ${o.url}` : 'Outage');
   const over = o && Boolean(o.end_time);
   const before = useRef(undefined);
   useEffect(() => {

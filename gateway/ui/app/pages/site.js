@@ -6,10 +6,11 @@ import { seen } from '../lib/observation.js';
 import { useGet } from '../lib/query.js';
 import { can } from '../lib/session.js';
 import { seconds, span } from '../lib/time.js';
+import { useTitle } from '../lib/title.js';
 import { siteState } from '../lib/words.js';
 import { SiteOutages } from '../parts/outages.js';
 import { Problem, Waiting } from '../parts/say.js';
-import { Ago, Link, Status, Time } from '../parts/show.js';
+import { Ago, Link, Status, Time, Words } from '../parts/show.js';
 import { Actions } from './site/actions.js';
 import { Bar } from './site/bar.js';
 import { Maintenance } from './site/maintenance.js';
@@ -26,6 +27,7 @@ export default function Site({ id }) {
 function One({ id }) {
   const { data, error, refresh } = useGet(`/v1/sites/${id}:explain`, { every: poll });
   useChanges((events) => { if (events.length === 0 || events.some((e) => e.site?.site_id === id)) refresh(); }, [id]);
+  useTitle(data?.site.url || 'Site');
   const state = data && siteState(data.site.state).word;
   const before = useRef('');
   useEffect(() => {
@@ -52,18 +54,18 @@ function Now({ why }) {
   const { site } = why;
   return html`
     <p class="verdict"><${Status} ...${siteState(site.state)} /></p>
-    <p>${why.summary}</p>
+    <p><${Words} text=${why.summary} /></p>
     ${site.outage_id !== '0' && can('outages:read') && html`<p><a href="/ui/outages/${site.outage_id}">Outage ${site.outage_id}</a>: the whole story, with the votes.</p>`}
-    ${why.withheld && html`<p class="fair"><span aria-hidden="true">◆</span> ${why.withheld}</p>`}
+    ${why.withheld && html`<p class="fair"><span aria-hidden="true">◆</span> <${Words} text=${why.withheld} /></p>`}
     <dl class="facts">
-      <div><dt>Last check</dt><dd><${Ago} at=${site.last_check_time} />${site.last_observation ? `: ${seen(site.last_observation)}` : ''}</dd></div>
-      <div><dt>Next check</dt><dd>${site.paused ? 'none: it is paused' : html`<${Ago} at=${site.next_check_time} />`}, every ${span(seconds(site.check_interval))}</dd></div>
+      <div><dt>Last check</dt><dd>${site.last_observation ? `${seen(site.last_observation)}, ` : ''}<${Ago} at=${site.last_check_time} /></dd></div>
+      <div><dt>Next check</dt><dd>set to every ${span(seconds(site.check_interval))}; ${site.paused ? 'not while it is paused' : html`<${Ago} at=${site.next_check_time} due />`}</dd></div>
       <div><dt>WordPress.com was told</dt><dd>${told(site.status_id)}${site.last_status_change_time && html`, <${Time} at=${site.last_status_change_time} />`}</dd></div>
       ${site.maintenance_id !== '0' && html`<div><dt>In maintenance</dt><dd>until <${Time} at=${site.maintenance_end_time} /></dd></div>`}
       ${site.regional_finding && html`<div><dt>By region</dt><dd>fails for ${site.regional_finding.down_regions.join(', ')}, works for ${site.regional_finding.up_regions.join(', ')}</dd></div>`}
       ${site.flapping && html`<div><dt>Comes and goes</dt><dd>${site.relapses} times; its outage ends when it was good for 10 minutes</dd></div>`}
     </dl>
-    ${why.would_change.length > 0 && html`<details><summary>What would change this</summary><ul>${why.would_change.map((w) => html`<li>${w}</li>`)}</ul></details>`}`;
+    ${why.would_change.length > 0 && html`<details><summary>What would change this</summary><ul>${why.would_change.map((w) => html`<li><${Words} text=${w} /></li>`)}</ul></details>`}`;
 }
 
 const told = (status) => ({ 0: 'down', 1: 'running', 2: 'still down (confirmed)' })[status] ?? `status ${status}`;

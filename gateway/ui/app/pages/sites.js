@@ -4,25 +4,26 @@ import { useChanges } from '../lib/live.js';
 import { useParams } from '../lib/router.js';
 import { seconds, span } from '../lib/time.js';
 import { siteState, siteStates } from '../lib/words.js';
-import { Field, others } from '../parts/form.js';
+import { Field, others, Refused } from '../parts/form.js';
 import { Empty } from '../parts/say.js';
 import { Ago, Status } from '../parts/show.js';
 import { List, usePages } from '../parts/table.js';
-import { asked, touches } from './sites/filter.js';
+import { asked, nothing, touches } from './sites/filter.js';
 
 const poll = 10_000; // ms
-const nothing = { find: '', blog: '', tag: '', state: '', order: '' };
 
 export default function Sites() {
   const [filter, change] = useParams(nothing);
   const pages = usePages('/v1/sites', { params: asked(filter), every: poll });
   useChanges((events) => { if (touches(events, pages.data?.sites)) pages.refresh(); }, [pages.data]);
   const narrowed = Object.values(asked(filter)).some(Boolean);
+  const { error } = pages;
+  const other = others(error, ['host', 'url', 'blog_id', 'tag']);
   return html`
     <h1>Sites</h1>
-    <${Filters} filter=${filter} change=${change} error=${pages.error} />
-    <${List} pages=${{ ...pages, error: others(pages.error, ['host', 'url', 'blog_id', 'tag']) }} rows=${(data) => data.sites} class="cards" caption="Sites" columns=${columns} id=${(s) => s.site_id}
-      empty=${html`<${None} narrowed=${narrowed} more=${pages.next} clear=${() => change(nothing)} />`} />`;
+    <${Filters} filter=${filter} change=${change} error=${error} />
+    ${error && !other && !pages.data ? html`<${Refused} />` : html`<${List} pages=${{ ...pages, error: other }} rows=${(data) => data.sites} class="cards" caption="Sites" columns=${columns} id=${(s) => s.site_id}
+      empty=${html`<${None} narrowed=${narrowed} more=${pages.next} clear=${() => change(nothing)} />`} />`}`;
 }
 
 const columns = [

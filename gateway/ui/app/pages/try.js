@@ -8,7 +8,7 @@ import { voice } from '../lib/votes.js';
 import { longest, waterfall } from '../lib/waterfall.js';
 import { Field, others } from '../parts/form.js';
 import { Problem } from '../parts/say.js';
-import { Status } from '../parts/show.js';
+import { Status, Words } from '../parts/show.js';
 import { Table } from '../parts/table.js';
 import { Legend, Waterfall } from '../parts/waterfall.js';
 import { begin, next, progress, rows, verdict } from './try/probe.js';
@@ -78,7 +78,7 @@ const columns = (most, running) => [
   { name: 'Region', cell: (r) => r.region || '–' },
   { name: 'Veriflier', cell: (r) => r.veriflier },
   { name: 'Vote', cell: (r) => (r.vote ? html`<${Status} ...${voice(r.vote)} />` : html`<${Status} word=${running ? 'is looking' : 'did not say'} shape="…" tone="quiet" />`) },
-  { name: 'What it saw', class: 'url', cell: ({ vote }) => vote && html`${vote.unknown_reason && `${vote.unknown_reason}. `}${vote.observation ? seen(vote.observation) : ''}` },
+  { name: 'What it saw', class: 'url', cell: ({ vote }) => vote && html`${vote.unknown_reason && html`<${Words} text=${vote.unknown_reason} />. `}${vote.observation ? seen(vote.observation) : ''}` },
   { name: 'Came as far as', cell: ({ vote }) => (vote && phase(vote.observation?.phase)) || '–' },
   { name: 'Where the time went', class: 'falls', cell: ({ vote }) => html`<${Waterfall} fall=${waterfall(vote?.observation?.timings)} most=${most} />` },
 ];

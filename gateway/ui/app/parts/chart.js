@@ -1,8 +1,10 @@
 // Charts over time, drawn by uPlot, each with its table for those who cannot see it.
-import { html, useEffect, useRef, useState } from '../lib/html.js';
+import { html, useEffect, useLayoutEffect, useRef, useState } from '../lib/html.js';
 import uPlot from '../vendor/uplot.js';
+import { Time } from './show.js';
 import { Table } from './table.js';
-import { local } from '../lib/time.js';
+import { alone, steps, tick, timeRange } from '../lib/axis.js';
+import { local, utc, zone } from '../lib/time.js';
 
 /**
  * Chart draws series over time. data is [times in s, values, values, ...], null for no value; series
@@ -16,26 +18,27 @@ export function Chart({ caption, data, series, marks = [], height = 200 }) {
   const shape = JSON.stringify([series.map((s) => [s.label, s.stroke]), height]);
   const shade = useRef(marks);
   shade.current = marks;
-  useEffect(() => {
+  useLayoutEffect(() => { // before the page is painted: what is below would move
     const scheme = matchMedia('(prefers-color-scheme: dark)');
     const draw = () => {
+      if (!box.current) return; // the chart has gone before it could be drawn
       plot.current?.destroy();
       plot.current = new uPlot(options(series, height, box.current.clientWidth, shade), data, box.current);
     };
     draw();
-    const resize = new ResizeObserver(() => plot.current?.setSize({ width: box.current.clientWidth, height }));
-    resize.observe(box.current);
+    const resize = new ResizeObserver(() => box.current && plot.current?.setSize({ width: box.current.clientWidth, height }));
+    if (box.current) resize.observe(box.current);
     scheme.addEventListener('change', draw);
     return () => { resize.disconnect(); scheme.removeEventListener('change', draw); plot.current?.destroy(); plot.current = null; };
   }, [shape]);
   useEffect(() => { plot.current?.setData(data); }, [data, marks]);
   return html`
     <figure class="chart">
-      <figcaption>${caption}</figcaption>
+      <figcaption>${caption} <small>(times in ${zone(new Date((data[0].at(-1) ?? 0) * 1000))})</small></figcaption>
       <div ref=${box} style=${{ minHeight: `${height}px` }} aria-hidden="true"></div>
       <button type="button" class="small" aria-expanded=${shown} onClick=${() => setShown(!shown)}>${shown ? 'Hide' : 'Show'} the figures</button>
       ${shown && html`<${Table} caption=${caption} rows=${data[0].map((_, i) => i)} id=${(i) => i}
-        columns=${[{ name: 'Time', cell: (i) => local(data[0][i] * 1000) }, ...series.map((s, n) => ({ name: s.label, cell: (i) => text(s, data[n + 1][i]) }))]} />`}
+        columns=${[{ name: 'Time', cell: (i) => html`<${Time} at=${new Date(data[0][i] * 1000).toISOString()} />` }, ...series.map((s, n) => ({ name: s.label, cell: (i) => text(s, data[n + 1][i]) }))]} />`}
     </figure>`;
 }
 
@@ -47,25 +50,15 @@ function options(series, height, width, shade) {
   const axis = { stroke: colour('--text'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line') } };
   return {
     width, height,
-    legend: { show: series.length > 1 },
     cursor: { y: false },
-    series: [{}, ...series.map((s) => ({
+    series: [{ label: 'Time', value: (_, s) => (s === null ? '–' : `${local(s * 1000)} (${utc(s * 1000)})`) }, ...series.map((s) => ({
       label: s.label, stroke: colour(s.stroke), fill: s.fill && colour(s.fill), dash: s.dash, width: 1.5,
-      spanGaps: false, value: (_, v) => text(s, v),
+      spanGaps: false, value: (_, v) => text(s, v), points: { filter: (u, n, dense) => (dense ? null : alone(u.data[n])) },
     }))],
-    axes: [{ ...axis, values: (_, all, n, room, step) => all.map((s, i) => tick(s, all[i - 1], step)) }, { ...axis, size: 64, values: (_, all) => all.map((v) => text(series[0], v)) }],
-    scales: { y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1e-9)] } },
+    axes: [{ ...axis, values: (_, all, n, room, step) => all.map((s, i) => tick(s, all[i - 1], step)) }, { ...axis, size: 64, incrs: steps, values: (_, all) => all.map((v) => text(series[0], v)) }],
+    scales: { x: { range: (u, low, high) => timeRange(u.data[0], low, high) }, y: { range: (_, low, high) => [0, Math.max(high ?? 0, 1)] } },
     hooks: { drawClear: [(u) => shadeMarks(u, shade.current)] },
   };
-}
-
-// tick names a point of the axis of time: the clock, with the date below where a day begins.
-function tick(s, before, step) {
-  const at = new Date(s * 1000);
-  const date = at.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
-  if (step >= 86_400) return date;
-  const clock = at.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' });
-  return before === undefined || new Date(before * 1000).toDateString() !== at.toDateString() ? `${clock}\n${date}` : clock;
 }
 
 function shadeMarks(u, marks) {

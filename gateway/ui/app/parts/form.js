@@ -55,3 +55,6 @@ export function others(error, fields) {
   const named = Object.keys(error?.fields ?? {});
   return error && !(named.length > 0 && named.every((name) => fields.some((f) => within(name, f)))) ? error : null;
 }
+
+/** Refused stands where a list would be, when what the API has refused is said beside the fields above. */
+export const Refused = () => html`<p class="note">Nothing is listed before what is refused above is mended.</p>`;

@@ -1,6 +1,5 @@
 // The outages of one site, the newest first.
 import { html, useEffect } from '../lib/html.js';
-import { count } from '../lib/numbers.js';
 import { span } from '../lib/time.js';
 import { failure } from '../lib/words.js';
 import { Status, Time } from './show.js';
@@ -18,7 +17,7 @@ export function SiteOutages({ id, changes = '', but = '' }) {
 }
 
 const columns = [
-  { name: 'Outage', cell: (o) => html`<a href="/ui/outages/${o.outage_id}" data-row>${count(o.outage_id)}</a>` },
+  { name: 'Outage', cell: (o) => html`<a href="/ui/outages/${o.outage_id}" data-row>${o.outage_id}</a>` },
   { name: 'State', cell: (o) => (o.end_time ? html`<${Status} word="over" shape="✓" tone="quiet" />` : html`<${Status} word="open" shape="▼" tone="bad" />`) },
   { name: 'Why', cell: (o) => `${failure(o.failure)}${o.http_status ? `, HTTP ${o.http_status}` : ''}` },
   { name: 'From', cell: (o) => html`<${Time} at=${o.start_time} />` },

@@ -6,6 +6,7 @@ import { helpShown, onKey, places } from '../lib/keys.js';
 import { go, place } from '../lib/router.js';
 import { allows, session, signOut } from '../lib/session.js';
 import { useStore } from '../lib/store.js';
+import { useTitle } from '../lib/title.js';
 import { find, offered } from '../routes.js';
 import { Help } from './help.js';
 import { Empty, Problem, Waiting } from './say.js';
@@ -85,9 +86,9 @@ function Page({ found, caller }) {
     found?.route.page().then((m) => { if (!gone) setModule(() => m.default); }, (e) => { if (!gone) setError(e); });
     return () => { gone = true; };
   }, [found?.route]);
+  const title = found?.route.title ?? 'Not found';
+  useTitle(title);
   useEffect(() => {
-    const title = found?.route.title ?? 'Not found';
-    document.title = `${title} · Jetmon`;
     if (!first.current) { announce(title); document.getElementById('main')?.focus({ preventScroll: true }); }
   }, [found?.route]);
   if (!found) return html`<h1>Nothing here</h1><p>There is no such page. <a href="/ui/">To the beginning</a></p>`;

@@ -1,6 +1,6 @@
 // Small things that pages show: a status, a time, a number with its name.
 import { html, useEffect, useState } from '../lib/html.js';
-import { ago, local, utc } from '../lib/time.js';
+import { ago, local, timed, utc } from '../lib/time.js';
 
 /** Status is a shape and a word; tone is good, fair, bad or quiet. */
 export const Status = ({ word, shape, tone }) => html`
@@ -20,11 +20,14 @@ export function useNow(every = 1000) {
 export const Time = ({ at }) => (at
   ? html`<time datetime=${at} title=${utc(at)}>${local(at)}</time>` : html`<span class="none">–</span>`);
 
-/** Ago shows how long ago a time was, and keeps it true; the time itself on hover. */
-export function Ago({ at }) {
+/** Words are a sentence of the API; a time in it is shown as all others. */
+export const Words = ({ text }) => timed(text).map((part, i) => (i % 2 ? html`<${Time} at=${part} />` : part));
+
+/** Ago shows how long ago a time was, and keeps it true; the time itself on hover. What is due at a time is so now when that has passed. */
+export function Ago({ at, due = false }) {
   const now = useNow();
   if (!at) return html`<span class="none">–</span>`;
-  return html`<time datetime=${at} title="${local(at)}, ${utc(at)}">${ago(at, now)}</time>`;
+  return html`<time datetime=${at} title="${local(at)}, ${utc(at)}">${due && Date.parse(at) < now ? 'now' : ago(at, now)}</time>`;
 }
 
 /** Figure is a number with its name; tone as of Status says how good it is, and note why, in words. */

@@ -2,7 +2,7 @@
 import { html } from '../../lib/html.js';
 import { has } from '../../routes.js';
 import { alarm } from '../../lib/words.js';
-import { Ago } from '../../parts/show.js';
+import { Ago, Words } from '../../parts/show.js';
 
 /** Alarms lists them; without any it says so. */
 export const Alarms = ({ alarms }) => html`
@@ -15,7 +15,7 @@ function Alarm({ a }) {
   const page = `/ui/sites/${a.site_id}`;
   return html`
     <li class=${a.site_id === '0' ? 'bad' : 'fair'}>
-      <p><span aria-hidden="true">${a.site_id === '0' ? '▼' : '◆'}</span> <strong>${title}</strong> ${a.message}${' '}
+      <p><span aria-hidden="true">${a.site_id === '0' ? '▼' : '◆'}</span> <strong>${title}</strong> <${Words} text=${a.message} />${' '}
         ${a.url && (has(page) ? html`<a href=${page}>${a.url}</a>` : a.url)} <span class="note">since <${Ago} at=${a.raise_time} /></span></p>
       ${advice && html`<p>${advice}</p>`}
     </li>`;

@@ -17,7 +17,7 @@ export function Checks({ checks }) {
 
 const columns = (most) => [
   { name: 'Ended', cell: (c) => html`<${Time} at=${c.end_time} />` },
-  { name: 'Checker', cell: (c) => c.checker },
+  { name: 'Checker', cell: (c) => (c.region ? `${c.checker} (${c.region})` : c.checker) },
   { name: 'What it saw', class: 'url', cell: (c) => seen(c.observation) },
   { name: 'Came as far as', cell: (c) => phase(c.observation?.phase) || '–' },
   { name: 'Where the time went', cell: (c) => html`<${Waterfall} fall=${waterfall(c.observation?.timings)} most=${most} />` },

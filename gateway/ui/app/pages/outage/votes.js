@@ -3,7 +3,7 @@ import { html } from '../../lib/html.js';
 import { phase, seen } from '../../lib/observation.js';
 import { longest, waterfall } from '../../lib/waterfall.js';
 import { Empty } from '../../parts/say.js';
-import { Status, Time } from '../../parts/show.js';
+import { Status, Time, Words } from '../../parts/show.js';
 import { Table } from '../../parts/table.js';
 import { Legend, Waterfall } from '../../parts/waterfall.js';
 import { rule, tally, voice } from './story.js';
@@ -36,11 +36,11 @@ const columns = (most) => [
   { name: 'Veriflier', cell: (v) => v.veriflier },
   { name: 'Region', cell: (v) => v.region || '–' },
   { name: 'Vote', cell: (v) => html`<${Status} ...${voice(v)} />` },
-  { name: 'What it saw', class: 'url', cell: (v) => html`${v.unknown_reason && html`${v.unknown_reason}. `}${v.observation ? seen(v.observation) : ''}<${Second} v=${v} />` },
+  { name: 'What it saw', class: 'url', cell: (v) => html`${v.unknown_reason && html`<${Words} text=${v.unknown_reason} />. `}${v.observation ? seen(v.observation) : ''}<${Second} v=${v} />` },
   { name: 'Came as far as', cell: (v) => phase(v.observation?.phase) || '–' },
   { name: 'Where the time went', cell: (v) => html`<${Waterfall} fall=${waterfall(v.observation?.timings)} most=${most} />` },
   { name: 'Address', cell: (v) => v.observation?.resolved_address || '–' },
-  { name: 'Itself', cell: (v) => (v.self_check ? (v.self_check.healthy ? 'well' : v.self_check.detail) : 'no answer') },
+  { name: 'Itself', cell: (v) => (v.self_check ? (v.self_check.healthy ? 'well' : html`<${Words} text=${v.self_check.detail} />`) : 'no answer') },
   { name: 'Voted', cell: (v) => html`<${Time} at=${v.vote_time} />` },
 ];
 

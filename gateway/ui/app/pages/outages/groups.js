@@ -1,5 +1,5 @@
 // The outages of a page as tables: one for each incident, and one for all others.
-import { html } from '../../lib/html.js';
+import { html, useState } from '../../lib/html.js';
 import { count, plural } from '../../lib/numbers.js';
 import { has } from '../../routes.js';
 import { span } from '../../lib/time.js';
@@ -9,15 +9,26 @@ import { Table } from '../../parts/table.js';
 import { group, lasted } from './query.js';
 
 /** Groups shows them. */
-export const Groups = ({ title, outages, incidents }) => group(outages, incidents).map(({ incident, outages: some }) => html`
-  <div key=${incident?.incident_id ?? 'single'}>
-    ${incident && html`<${Incident} incident=${incident} />`}
-    <${Table} class="cards" caption=${incident ? `${title}, of incident ${incident.incident_id}` : `${title}, table`} rows=${some} id=${(o) => o.outage_id} columns=${columns} />
-  </div>`);
+export const Groups = ({ title, outages, incidents }) => group(outages, incidents).map(({ incident, outages: some }) => (incident
+  ? html`<${Incident} key=${incident.incident_id} title=${title} incident=${incident} outages=${some} />`
+  : html`<${Outages} key="single" caption="${title}, table" outages=${some} />`));
 
-const Incident = ({ incident }) => html`
-  <h3 class="incident"><span aria-hidden="true">◆</span> Incident ${incident.incident_id}: ${plural(incident.members, 'site')} share the ${sharedCause(incident.cause)} ${incident.cause_value}</h3>
-  <p class="note">${count(incident.members_down)} of them are down. Since <${Time} at=${incident.start_time} />${incident.end_time && html`, over since <${Time} at=${incident.end_time} />`}.</p>`;
+const Outages = ({ caption, outages }) => html`<${Table} class="cards" caption=${caption} rows=${outages} id=${(o) => o.outage_id} columns=${columns} />`;
+
+// Incident says what its sites share. Thousands may fail at once: they are shown to who opens it.
+function Incident({ title, incident, outages }) {
+  const [opened, setOpened] = useState(false);
+  const ended = incident.end_time;
+  return html`
+    <section class="incident" aria-label="Incident ${incident.incident_id}">
+      <h3><button type="button" class="opens" data-row aria-expanded=${String(opened)} onClick=${() => setOpened(!opened)}>
+        <span aria-hidden="true">${opened ? '▾' : '▸'}</span> Incident ${incident.incident_id}: ${plural(incident.members, 'site')} share the ${sharedCause(incident.cause)} ${incident.cause_value}
+      </button></h3>
+      <p class="note"><${Status} word=${ended ? 'over' : 'goes on'} shape=${ended ? '●' : '◆'} tone=${ended ? 'quiet' : 'bad'} /> since <${Time} at=${ended || incident.start_time} />;
+        ${ended ? html` began <${Time} at=${incident.start_time} />.` : ` ${count(incident.members_down)} of its sites are down.`} ${plural(outages.length, 'outage')} of it ${outages.length === 1 ? 'is' : 'are'} on this page.</p>
+      ${opened && html`<${Outages} caption="${title}, of incident ${incident.incident_id}" outages=${outages} />`}
+    </section>`;
+}
 
 const columns = [
   { name: 'State', cell: (o) => html`<${State} o=${o} />` },

@@ -1,4 +1,4 @@
-// Every check of the last hours, a mark each, by the region of its checker.
+// Every check of the last hours, a mark each, by region and checker.
 import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { useAll } from '../../lib/history.js';
 import { millis } from '../../lib/numbers.js';
@@ -37,6 +37,7 @@ const columns = [
   { name: 'What became of it', cell: (p) => html`<${Status} word=${turn(p.code).word} shape=${turn(p.code).glyph} tone=${turn(p.code).tone} />` },
   { name: 'Response time', class: 'number', cell: (p) => (p.response_time ? millis(seconds(p.response_time)) : '–') },
   { name: 'Region', cell: (p) => p.region || '–' },
+  { name: 'Checker', cell: (p) => p.checker || '–' },
 ];
 
 // Each is drawn around its own origin, so that the width of the window stretches none.
@@ -58,14 +59,14 @@ function Rows({ points }) {
   const from = new Date(points[0].start_time).getTime();
   const to = new Date(points.at(-1).end_time).getTime();
   return html`
-    <div class="scroll" ref=${box} tabindex="0" role="region" aria-label="Checks by region">
-      ${rows(points).map((r) => html`<${Row} key=${r.region} ...${{ r, from, to, size, width }} />`)}
+    <div class="scroll" ref=${box} tabindex="0" role="region" aria-label="Checks by region and checker">
+      ${rows(points).map((r) => html`<${Row} key=${r.name} ...${{ r, from, to, size, width }} />`)}
     </div>`;
 }
 
 function Row({ r, from, to, size, width }) {
   const at = (p) => `${(1 + ((new Date(p.start_time).getTime() - from) / Math.max(1, to - from)) * 98).toFixed(2)}%`;
-  const name = r.region || 'no checker, or its region is not known';
+  const name = r.name || 'no checker, or it is not known';
   const bad = (p) => turn(p.code).tone === 'bad';
   const drawn = [...r.turns.filter((p) => !bad(p)), ...r.turns.filter(bad)]; // what failed lies on top
   return html`

@@ -15,21 +15,23 @@ export function Response({ id }) {
   const period = periods[name] ?? periods.day;
   const params = (now) => ({ resolution: period.resolution, page_size: 1000, start_time: new Date(now - period.ms).toISOString() });
   const { data, error, stale, refresh } = useAll(`/v1/sites/${id}/history`, { key: `${id} ${name}`, params, name: 'points', every: period.every });
-  const outages = useGet(can('outages:read') ? '/v1/outages' : null, { params: { site_id: id, page_size: 100 }, every: period.every });
+  const mayMark = can('outages:read');
+  const outages = useGet(mayMark ? '/v1/outages' : null, { params: { site_id: id, page_size: 100 }, every: period.every });
   // Made anew only when something was read: the chart would lose what a person has zoomed to.
   const drawn = useMemo(() => responses(stale ? [] : data?.items ?? [], period), [data, stale, period]);
   const marks = useMemo(() => spans(outages.data?.outages ?? [], Date.now() - period.ms, Date.now()), [outages.data, period]);
   const values = drawn.slice(1);
   const some = values.some((v) => v.some((x) => x !== null));
+  const whole = data && !stale && (!mayMark || outages.data || outages.error); // what is drawn first stays as it is
   return html`
     <h2>Response time</h2>
     <div class="choice" role="group" aria-label="Period">${Object.entries(periods).map(([key, p]) => html`
       <button type="button" class="small" aria-pressed=${p === period} onClick=${() => change({ period: key })}>${p.words}</button>`)}</div>
     <${Problem} error=${error} retry=${refresh} />
     <div class="chart-room">
-      ${!data && !error && html`<${Waiting} />`}
-      ${data && !stale && some && html`<${Chart} key=${name} caption=${caption(period, marks)} data=${drawn} series=${series(values.length)} marks=${marks} />`}
-      ${data && !stale && !some && html`<${Empty} title="No good check in this time"><p>What became of a check is known some minutes after it.</p><//>`}
+      ${!error && (!data || (!stale && !whole)) && html`<${Waiting} />`}
+      ${whole && some && html`<${Chart} key=${name} caption=${caption(period, marks)} data=${drawn} series=${series(values.length)} marks=${marks} />`}
+      ${whole && !some && html`<${Empty} title="No good check in this time"><p>What became of a check is known some minutes after it.</p><//>`}
     </div>`;
 }
 

@@ -1,4 +1,5 @@
 // What the charts of a site are made of.
+import { count } from '../../lib/numbers.js';
 import { seconds } from '../../lib/time.js';
 
 const hour = 3_600_000;
@@ -38,20 +39,20 @@ const codes = {
 /** turn returns {word, shape, glyph, tone} of TURN_CODE_*. */
 export const turn = (code = '') => codes[code.replace('TURN_CODE_', '')] ?? { word: code, shape: 'ring', glyph: '○', tone: 'quiet' };
 
-/** rows sorts the turns of some hours by region: [{region, turns}], those without a check last. */
+/** rows sorts the turns of some hours by region and checker: [{name, turns}], those without a check last. */
 export function rows(points) {
   const by = new Map();
   for (const p of points) {
-    const name = p.region || '';
+    const name = [p.region, p.checker].filter(Boolean).join(', ');
     if (!by.has(name)) by.set(name, []);
     by.get(name).push(p);
   }
-  return [...by].map(([region, turns]) => ({ region, turns })).sort((a, b) => (a.region === '') - (b.region === '') || a.region.localeCompare(b.region));
+  return [...by].map(([name, turns]) => ({ name, turns })).sort((a, b) => (a.name === '') - (b.name === '') || a.name.localeCompare(b.name));
 }
 
 /** counts says in words how many turns of a row became what: "58 good, 2 failed". */
 export function counts(turns) {
   const n = new Map();
   for (const t of turns) n.set(turn(t.code).word, (n.get(turn(t.code).word) ?? 0) + 1);
-  return [...n].sort((a, b) => b[1] - a[1]).map(([word, many]) => `${many} ${word}`).join(', ');
+  return [...n].sort((a, b) => b[1] - a[1]).map(([word, many]) => `${count(many)} ${word}`).join(', ');
 }

@@ -1,5 +1,8 @@
 // What the fields of the list ask the API for.
 
+/** nothing is the filter that restricts nothing, as the address has it. */
+export const nothing = { find: '', blog: '', tag: '', state: '', order: '' };
+
 /** asked returns the parameters of GET /v1/sites: what has "://" is a URL, anything else a host. */
 export function asked({ find = '', blog = '', tag = '', state = '', order = '' }) {
   const what = find.trim();
