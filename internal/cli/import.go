@@ -66,8 +66,9 @@ func (c Client) ImportSites(ctx context.Context, i SiteImport) error {
 	return t.end(err)
 }
 
-// maxOpenRows is how many rows may be without an answer.
-const maxOpenRows = 4096
+// maxOpenRows is how many rows may be without an answer: two groups of the coordinator, so that one
+// is on its way while the other is written. An import that is interrupted waits for all of them.
+const maxOpenRows = 1024
 
 // readRow is a row of the file; err is io.EOF after the last.
 type readRow struct {

@@ -153,8 +153,13 @@ func appendOctet(b []byte, n byte) []byte {
 	return append(b, '0'+n%10)
 }
 
-// results makes the results of a checker for healthy sites and for those that are down,
-// which are the only ones with headers.
+// failsOnce reports whether a check is one of the percent of all checks that fail by themselves.
+func failsOnce(site int64, sequence uint64, percent int) bool {
+	return rand.NewPCG(uint64(site), sequence).Uint64()%100 < uint64(percent)
+}
+
+// results makes the results of a checker for healthy sites and for those that are down or fail this
+// once, which are the only ones with headers.
 func (p part) results(now time.Time, of *plan) *coordinatorv1.Results {
 	all := make([]struct {
 		result      coordinatorv1.Result
@@ -171,7 +176,7 @@ func (p part) results(now time.Time, of *plan) *coordinatorv1.Results {
 		o.Outcome, o.HttpStatus, o.Timings = checkv1.Outcome_OUTCOME_UP, 200, &a.timing
 		o.Phase, o.Method = checkv1.Phase_PHASE_DONE, checkv1.Method_METHOD_HEAD
 		o.ResolvedAddress, o.Protocol = addressOf(d.site, of.sites), "HTTP/1.1"
-		if d.site%100 < int64(of.down) {
+		if d.site%100 < int64(of.down) || failsOnce(d.site, d.sequence, of.failing) {
 			o.Outcome, o.HttpStatus = checkv1.Outcome_OUTCOME_DOWN, 503
 			o.Failure, o.Reason = checkv1.FailureKind_FAILURE_KIND_SERVER, "status_5xx"
 			o.Headers = map[string]string{"server": "nginx", "content-type": "text/html; charset=UTF-8"}

@@ -210,3 +210,19 @@ func TestTheWorstOfAPhaseIsKept(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 }
+
+// The sequences of all sites are alike: a share of the sites must fail at each of them.
+func TestAShareOfTheChecksFails(t *testing.T) {
+	t.Parallel()
+	for sequence := range uint64(10) {
+		failed := 0
+		for site := range int64(10_000) {
+			if failsOnce(site+1, sequence, 2) {
+				failed++
+			}
+		}
+		if failed < 150 || failed > 250 {
+			t.Errorf("%d of 10,000 checks of sequence %d fail, want about 200", failed, sequence)
+		}
+	}
+}

@@ -23,6 +23,7 @@ type plan struct {
 	inFlight int // of each checker
 	capacity int // checks per second of all checkers in the second phase; 0: one phase
 	down     int // percent of the sites, down since before the run
+	failing  int // percent of the checks
 	latency  time.Duration
 	spread   time.Duration
 	program  string
@@ -41,6 +42,7 @@ func main() {
 	flag.IntVar(&p.inFlight, "in-flight", 0, "in-flight limit of each checker; 0 means three seconds' worth, at least 1000")
 	flag.IntVar(&p.capacity, "capacity", 0, "checks per second that all checkers together answer in the second of three phases; 0: one phase without a limit")
 	flag.IntVar(&p.down, "down", 0, "percentage of sites that are down, since before the run")
+	flag.IntVar(&p.failing, "failing", 0, "percentage of checks that fail although their site is up, each about once")
 	flag.DurationVar(&p.latency, "latency", 50*time.Millisecond, "shortest time of a check")
 	flag.DurationVar(&p.spread, "spread", 0, "how much longer a check may take; with it a batch comes back in parts")
 	flag.StringVar(&p.program, "bin", "", "the jetmon program; by default it is built")
@@ -78,8 +80,8 @@ func (p *plan) check() error {
 		return fmt.Errorf("-checkers must be from 1 to %d", maxCheckers)
 	case p.inFlight < 0 || p.inFlight > 1_000_000 || p.capacity < 0:
 		return errors.New("-in-flight must be from 0 to 1000000, -capacity not negative")
-	case p.down < 0 || p.down > 100:
-		return errors.New("-down must be from 0 to 100")
+	case p.down < 0 || p.down > 100 || p.failing < 0 || p.failing > 100:
+		return errors.New("-down and -failing must be from 0 to 100")
 	case p.latency < 0 || p.spread < 0 || p.latency+p.spread > 20*time.Second:
 		return errors.New("-latency and -spread must be at most 20s together")
 	}
