@@ -59,11 +59,12 @@ func newBacklog(t *testing.T) *backlogged {
 	return b
 }
 
-// caughtUp waits until the one node has all that the other one has.
+// caughtUp waits until the one node has all that the other one has now: other tests write to the
+// cluster as well, and without end.
 func (b *backlogged) caughtUp(t *testing.T) {
 	t.Helper()
-	slow, quick := b.cluster.Nodes[2], b.cluster.Nodes[0]
-	until(t, "the node has caught up", func() bool { return slow.Applied(t) >= quick.Applied(t) })
+	slow, now := b.cluster.Nodes[2], b.cluster.Nodes[0].Applied(t)
+	until(t, fmt.Sprintf("the node has caught up with transaction %d", now), func() bool { return slow.Applied(t) >= now })
 }
 
 // impatient makes sessions that read what the node has, as of now.
