@@ -123,7 +123,7 @@ test-galera: galera ## the store and takeovers on a cluster of three nodes of Ga
 $(NPM): tools/npm/package-lock.json
 	@if ! command -v npm >/dev/null; then \
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then echo "checking the API needs npm: install Debian's npm" >&2; exit 1; fi; \
-		echo "installing npm"; { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends npm; } >/dev/null 2>&1; \
+		echo "installing npm"; { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends npm; } >/dev/null 2>&1; \
 	fi
 	cd tools/npm && npm ci --no-audit --no-fund --ignore-scripts
 	@touch $@
@@ -265,7 +265,7 @@ programs mariadb galera wordpress browser packaging:
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 		echo "installing $$missing for the tests"; log=$$(mktemp); policy=/usr/sbin/policy-rc.d; \
 		if [ -e $$policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$$policy; chmod +x $$policy; fi; \
-		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $$missing; } >"$$log" 2>&1; ok=$$?; \
+		{ apt-get update && DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends $$missing; } >"$$log" 2>&1; ok=$$?; \
 		if [ -n "$$policy" ]; then rm -f "$$policy"; fi; \
 		if [ $$ok = 0 ]; then rm -f "$$log"; exit 0; fi; tail -n 5 "$$log" >&2; rm -f "$$log"; \
 	fi; \

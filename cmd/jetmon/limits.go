@@ -30,7 +30,14 @@ func (c *veriflierCommand) needs() []limits.Need {
 
 // needs lists what a coordinator asks for with so many verifliers. dsn has been parsed before.
 func (c *coordinatorCommand) needs(dsn sqlstore.DSN, verifliers int) []limits.Need {
-	return limits.Coordinating{Sessions: dsn.Sessions(), Verifliers: verifliers}.Needs()
+	sessions, _ := dsn.Sessions()
+	if replicas, err := c.replicas(); err == nil && replicas != "" {
+		if read, err := sqlstore.ParseDSN(replicas); err == nil {
+			_, readers := read.Sessions()
+			sessions += readers
+		}
+	}
+	return limits.Coordinating{Sessions: sessions, Verifliers: verifliers}.Needs()
 }
 
 // limits tells what is asked of the machine and what it has; too little is no failure, since the

@@ -34,11 +34,13 @@ func TestCheckConfigTellsOfLimits(t *testing.T) {
 	if code, _, stderr := run(t, nil, "migrate", db); code != exitOK {
 		t.Fatalf("migrate: exit code %d: %s", code, stderr)
 	}
-	_, out, _ := run(t, nil, "coordinator", "--check-config", db,
-		"--veriflier=name=v,region=eu,addr=127.0.0.1:1", "--no-notify", "--insecure")
-	for _, want := range []string{"limit          nofile", ": 5 sessions with the database, 1 verifliers", "limit          memory"} {
-		if !strings.Contains(out, want) {
-			t.Errorf("--check-config does not say %q:\n%s", want, out)
+	for sessions, flags := range map[string][]string{"5": nil, "37": {"--db-read=mysql://u@tcp(127.0.0.1:1)/jetmon"}} {
+		_, out, _ := run(t, nil, append([]string{"coordinator", "--check-config", db,
+			"--veriflier=name=v,region=eu,addr=127.0.0.1:1", "--no-notify", "--insecure"}, flags...)...)
+		for _, want := range []string{"limit          nofile", ": " + sessions + " sessions with the database, 1 verifliers", "limit          memory"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("--check-config %v does not say %q:\n%s", flags, want, out)
+			}
 		}
 	}
 }

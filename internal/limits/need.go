@@ -63,7 +63,7 @@ func (p Probing) Needs() []Need {
 
 // Coordinating is what the flags of a coordinator ask for.
 type Coordinating struct {
-	// Sessions is how many connections to the database its pools may open.
+	// Sessions is how many connections to the database and its replicas its pools may open.
 	Sessions int
 	// Verifliers is how many there are.
 	Verifliers int
