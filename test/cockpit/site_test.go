@@ -50,7 +50,7 @@ func TestWhoMayNotEditIsOfferedNothing(t *testing.T) {
 	s := running(t)
 	id := s.site(t, fakesite.New(t).URL(), nil)
 	p := s.open(t, s.token(t, "sites:read"), "/ui/sites/"+id)
-	p.sees("Every check of the last 6 hours")
+	p.sees("Every check of the last 6 h")
 	p.sees("Asked with")
 	p.until("maintenances are read", `document.body.innerText.includes('None is planned')`)
 	for _, name := range []string{"Edit", "Check now", "Pause", "Plan a maintenance", "Outages"} {

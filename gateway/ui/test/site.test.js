@@ -5,7 +5,7 @@ import { changes, choices, fields, names } from '../app/pages/site/form.js';
 import { blank, body, covers, current } from '../app/pages/site/plan.js';
 import { counts, periods, responses, rows, spans, turn } from '../app/pages/site/times.js';
 import { asked, touches } from '../app/pages/sites/filter.js';
-import { all } from '../app/lib/history.js';
+import { all, latest } from '../app/lib/history.js';
 
 const none = { none: '0', unknown: '0', good: '0', failed: '0', blocked: '0', maintenance: '0', paused: '0' };
 const point = (more) => ({ start_time: '2026-11-03T00:00:00Z', end_time: '2026-11-04T00:00:00Z', turns: none, down_time: '0s', outages: 0, ...more });
@@ -115,4 +115,21 @@ test('a history is read to its end, or as far as it may be', async () => {
   assert.deepEqual(asks, ['', 't1', 't2']);
   asks.length = 0;
   assert.equal((await all('/x', { name: 'points', pages: 2, read })).whole, false);
+});
+
+test('of a history that is longer than its pages the newest part is read, not the oldest', async () => {
+  const now = Date.parse('2026-11-30T06:00:00Z');
+  let asks = 0;
+  const read = async (path, { params }) => { // a check a minute, 100 a page
+    asks++;
+    const from = Math.max(Date.parse(params.start_time), Number(params.page_token));
+    const points = [];
+    for (let at = from; at < now && points.length < 100; at += 60_000) points.push({ start_time: new Date(at).toISOString() });
+    const next = from + 100 * 60_000;
+    return { points, next_page_token: next < now ? String(next) : '' };
+  };
+  const six = await latest('/x', { ms: 6 * 3_600_000, now, name: 'points', pages: 1, read });
+  assert.deepEqual([six.ms, six.items.length, six.items.at(-1).start_time, asks], [90 * 60_000, 90, '2026-11-30T05:59:00.000Z', 3]);
+  const one = await latest('/x', { ms: 3_600_000, now, name: 'points', pages: 1, read });
+  assert.deepEqual([one.ms, one.items.length, one.whole], [3_600_000, 60, true]);
 });

@@ -9,7 +9,7 @@ import { delivery, told } from './story.js';
 
 /** useNotices reads them: {list, error, refresh}; list is undefined until they are there. */
 export function useNotices(id) {
-  const { data, error, refresh } = useAll(`/v1/outages/${id}/notices`, { key: id, params: () => ({ page_size: 1000 }), name: 'notices', every: 10_000 });
+  const { data, error, refresh } = useAll(`/v1/outages/${id}/notices`, { key: id, params: { page_size: 1000 }, name: 'notices', every: 10_000 });
   return { list: data?.items, error, refresh };
 }
 

@@ -2,24 +2,24 @@
 import { html, useEffect, useRef, useState } from '../../lib/html.js';
 import { useAll } from '../../lib/history.js';
 import { millis } from '../../lib/numbers.js';
-import { local, seconds, utc } from '../../lib/time.js';
+import { local, seconds, span, utc } from '../../lib/time.js';
 import { Empty, Problem, Waiting } from '../../parts/say.js';
 import { Status, Time } from '../../parts/show.js';
 import { Table } from '../../parts/table.js';
 import { counts, rows, turn } from './times.js';
 
-const hours = 6;
+const most = 6 * 3_600_000; // ms
 const poll = 60_000; // ms
 
 /** Marks shows them, and as a table. */
 export function Marks({ id }) {
-  const params = (now) => ({ resolution: 'HISTORY_RESOLUTION_RAW', page_size: 1000, start_time: new Date(now - hours * 3_600_000).toISOString() });
-  const { data, error, refresh } = useAll(`/v1/sites/${id}/history`, { key: id, params, name: 'points', pages: 1, every: poll });
+  const params = { resolution: 'HISTORY_RESOLUTION_RAW', page_size: 1000 };
+  const { data, error, refresh } = useAll(`/v1/sites/${id}/history`, { key: id, ms: most, params, name: 'points', pages: 1, every: poll });
   const [open, setOpen] = useState(false);
   const points = data?.items ?? [];
   const known = data?.answer?.known_time;
   return html`
-    <h2>Every check of the last ${hours} hours</h2>
+    <h2>Every check of the last ${span(data?.ms ?? most)}</h2>
     <${Problem} error=${error} retry=${refresh} />
     <div class="marks-room">
       ${!data && !error && html`<${Waiting} />`}

@@ -13,8 +13,8 @@ import { periods, responses, spans } from './times.js';
 export function Response({ id }) {
   const [{ period: name }, change] = useParams({ period: 'day' });
   const period = periods[name] ?? periods.day;
-  const params = (now) => ({ resolution: period.resolution, page_size: 1000, start_time: new Date(now - period.ms).toISOString() });
-  const { data, error, stale, refresh } = useAll(`/v1/sites/${id}/history`, { key: `${id} ${name}`, params, name: 'points', every: period.every });
+  const params = { resolution: period.resolution, page_size: 1000 };
+  const { data, error, stale, refresh } = useAll(`/v1/sites/${id}/history`, { key: `${id} ${name}`, ms: period.ms, params, name: 'points', every: period.every });
   const mayMark = can('outages:read');
   const outages = useGet(mayMark ? '/v1/outages' : null, { params: { site_id: id, page_size: 100 }, every: period.every });
   // Made anew only when something was read: the chart would lose what a person has zoomed to.
