@@ -223,7 +223,10 @@ func wantFleet(t *testing.T, me *user) {
 func wantQuorum(t *testing.T, me *user, siteID string) {
 	t.Helper()
 	var all struct{ Outages []outage }
-	me.call("GET", "/v1/outages", "", &all)
+	await(t, "the outage is recorded", func() bool { // the site is down a moment before that
+		me.call("GET", "/v1/outages", "", &all)
+		return len(all.Outages) > 0
+	})
 	if len(all.Outages) != 1 || all.Outages[0].SiteID != siteID {
 		t.Fatalf("outages: %+v", all)
 	}
