@@ -11,28 +11,34 @@ import (
 // ParseURL parses the URL of a site as browsers do, which ignore spaces around it. Its
 // errors complete a sentence that begins with the URL. It refuses what cannot be asked for
 // at all; whether the host may be visited, the address policy decides at connect time.
-func ParseURL(raw string) (weburl.URL, error) {
+func ParseURL(raw string) (u weburl.URL, err error) {
 	raw = weburl.Trim(raw)
 	switch {
 	case raw == "":
-		return weburl.URL{}, errors.New("must not be empty")
+		return u, errors.New("must not be empty")
 	case len(raw) > MaxURLBytes:
-		return weburl.URL{}, fmt.Errorf("must be at most %d bytes, has %d", MaxURLBytes, len(raw))
+		return u, fmt.Errorf("must be at most %d bytes, has %d", MaxURLBytes, len(raw))
 	case strings.ContainsFunc(raw, isControl):
-		return weburl.URL{}, errors.New("must not contain control characters")
+		return u, errors.New("must not contain control characters")
 	}
-	u, err := weburl.Parse(raw)
-	switch _, other := errors.AsType[weburl.SchemeError](err); {
-	case other, errors.Is(err, weburl.ErrNoScheme):
-		return weburl.URL{}, urlError{"must begin with http:// or https://", err}
-	case errors.Is(err, weburl.ErrHost):
-		return weburl.URL{}, urlError{"must have a host that is a name or an IP address", err}
-	case err != nil:
-		return weburl.URL{}, err
-	case u.User != "":
+	if u, err = weburl.Parse(raw); err != nil {
+		return u, explainURL(err)
+	}
+	if u.User != "" {
 		return weburl.URL{}, ErrUser
 	}
 	return u, CheckHost(u)
+}
+
+// explainURL completes the sentence for an error of weburl.Parse.
+func explainURL(err error) error {
+	switch _, other := errors.AsType[weburl.SchemeError](err); {
+	case other, errors.Is(err, weburl.ErrNoScheme):
+		return urlError{"must begin with http:// or https://", err}
+	case errors.Is(err, weburl.ErrHost):
+		return urlError{"must have a host that is a name or an IP address", err}
+	}
+	return err
 }
 
 // TrimURL removes the ASCII white space around a URL that is to be stored, as people paste it.

@@ -147,47 +147,86 @@ func (c *connector) permitted(r *request) (addrs []netip.AddrPort, f *failure) {
 
 // race tries the addresses concurrently, each with a head start before the next.
 func (c *connector) race(ctx context.Context, addrs []netip.AddrPort, t *trace) (net.Conn, *failure) {
-	// Attempts over IPv6 may outlive the race, so they do not inherit ctx's end; the code
-	// below and ipv6Watch cancel them.
-	free, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := ipv6Watch{results: make(chan dialled, len(addrs)), cancel: cancel, begun: time.Now()}
-	var begun, ended []dialled
-	next := time.NewTimer(0)
-	defer next.Stop()
+	k := newContest(ctx, c, addrs, t)
+	defer k.next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			w.pending = len(begun) - len(ended)
-			w.finish()
-			f := c.judge(append(ended, dialled{err: ctx.Err()}))
-			f.timedOut = true // some addresses had no chance, whatever the others did
-			return nil, f
-		case <-next.C:
-			a := addrs[len(begun)]
-			begun = append(begun, dialled{addr: a})
-			t.addr = a
-			go func() {
-				conn, err := c.dial(free, a)
-				w.results <- dialled{a, conn, err}
-			}()
-			if len(begun) < len(addrs) {
-				next.Reset(headStart)
-			}
-		case got := <-w.results:
+			return nil, k.tooLate(ctx.Err())
+		case <-k.next.C:
+			k.start()
+		case got := <-k.watch.results:
 			if got.err == nil {
-				t.addr = got.addr
-				t.ipv6 = c.watch(got, begun, ended, w)
-				return got.conn, nil
+				return k.won(got), nil
 			}
-			if ended = append(ended, got); len(ended) == len(addrs) {
-				cancel()
-				return nil, c.judge(ended)
-			}
-			if len(begun) < len(addrs) {
-				next.Reset(0)
+			if k.lost(got) {
+				return nil, c.judge(k.ended)
 			}
 		}
 	}
+}
+
+// contest is a race under way. It is on the heap: most sites have several addresses, and the
+// stack that a check has needed is the one that it waits with.
+type contest struct {
+	*connector
+	trace *trace
+	addrs []netip.AddrPort
+	// free is the context of the attempts. Those over IPv6 may outlive the race, so they do not
+	// inherit the end of the check's; the race and the watch cancel them.
+	free         context.Context
+	watch        ipv6Watch
+	begun, ended []dialled
+	next         *time.Timer // to begin the next attempt
+}
+
+func newContest(ctx context.Context, c *connector, addrs []netip.AddrPort, t *trace) *contest {
+	k := &contest{connector: c, trace: t, addrs: addrs, next: time.NewTimer(0)}
+	k.free, k.watch.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	k.watch.results, k.watch.begun = make(chan dialled, len(addrs)), time.Now()
+	return k
+}
+
+// start begins the next attempt.
+func (k *contest) start() {
+	a := k.addrs[len(k.begun)]
+	k.begun = append(k.begun, dialled{addr: a})
+	k.trace.addr = a
+	go func() {
+		conn, err := k.dial(k.free, a)
+		k.watch.results <- dialled{a, conn, err}
+	}()
+	if len(k.begun) < len(k.addrs) {
+		k.next.Reset(headStart)
+	}
+}
+
+// won ends the race with the attempt that has succeeded.
+func (k *contest) won(got dialled) net.Conn {
+	k.trace.addr = got.addr
+	k.trace.ipv6 = k.watchLosers(got)
+	return got.conn
+}
+
+// lost counts an attempt that has failed, and reports whether it was the last one.
+func (k *contest) lost(got dialled) (over bool) {
+	if k.ended = append(k.ended, got); len(k.ended) == len(k.addrs) {
+		k.watch.cancel()
+		return true
+	}
+	if len(k.begun) < len(k.addrs) {
+		k.next.Reset(0)
+	}
+	return false
+}
+
+// tooLate ends the race with the check's context.
+func (k *contest) tooLate(err error) *failure {
+	k.watch.pending = len(k.begun) - len(k.ended)
+	k.watch.finish()
+	f := k.judge(append(k.ended, dialled{err: err}))
+	f.timedOut = true // some addresses had no chance, whatever the others did
+	return f
 }
 
 // judge returns the most telling failure of attempts that all failed. What a peer did
@@ -228,19 +267,20 @@ type ipv6Watch struct {
 	broken             bool
 }
 
-// watch closes the losers of a race. IPv6 attempts that IPv4 overtook go on beside the
+// watchLosers closes the losers of a race. IPv6 attempts that IPv4 overtook go on beside the
 // check, to learn whether they would have worked.
-func (c *connector) watch(won dialled, begun, ended []dialled, w ipv6Watch) *ipv6Watch {
-	w.pending = len(begun) - len(ended) - 1
-	for _, a := range begun {
+func (k *contest) watchLosers(won dialled) *ipv6Watch {
+	w := &k.watch
+	w.pending = len(k.begun) - len(k.ended) - 1
+	for _, a := range k.begun {
 		if a.addr.Addr().Is6() {
 			w.pendingV6++
 		}
 	}
-	for _, a := range ended {
+	for _, a := range k.ended {
 		if a.addr.Addr().Is6() {
 			w.pendingV6--
-			w.broken = w.broken || c.isBroken(a)
+			w.broken = w.broken || k.isBroken(a)
 		}
 	}
 	if won.addr.Addr().Is6() {
@@ -249,7 +289,7 @@ func (c *connector) watch(won dialled, begun, ended []dialled, w ipv6Watch) *ipv
 	if w.broken || w.pendingV6 == 0 {
 		w.finish()
 	}
-	return &w
+	return w
 }
 
 // isBroken reports whether a failed attempt is the site's fault and not this machine's.

@@ -78,7 +78,7 @@ func TestHTTPStateSuite(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			to = newPlace(u)
+			to = (&place{url: u}).know()
 		}
 		want, changed := otherwise()[c.Test]
 		if !changed {

@@ -21,15 +21,20 @@ type place struct {
 
 // firstPlace parses the URL of a target. What cannot be asked for at all is refused.
 func firstPlace(raw string) (*place, *failure) {
-	u, err := check.ParseURL(raw)
-	if err != nil {
-		return nil, refused(check.URLReason(err), "url "+err.Error())
+	p, err := new(place), error(nil)
+	if p.url, err = check.ParseURL(raw); err != nil {
+		return nil, refusedURL(err)
 	}
-	return newPlace(u), nil
+	return p.know(), nil
 }
 
-func newPlace(u weburl.URL) *place {
-	return &place{url: u, host: strings.TrimSuffix(u.Host, "."), literal: u.Addr, port: u.Port, tls: u.HTTPS}
+func refusedURL(err error) *failure { return refused(check.URLReason(err), "url "+err.Error()) }
+
+// know derives the rest of a place from its URL.
+func (p *place) know() *place {
+	u := &p.url
+	p.host, p.literal, p.port, p.tls = strings.TrimSuffix(u.Host, "."), u.Addr, u.Port, u.HTTPS
+	return p
 }
 
 // isLocalhost reports whether the host is a name that means this machine everywhere

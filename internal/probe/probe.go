@@ -172,9 +172,16 @@ func (j *job) prepare(o *check.Observation) (ok bool) {
 		f = checkHeaders(j.target.Headers)
 	}
 	if f != nil {
-		j.observe(result{deciding: &attempt{failure: f}}, o)
+		j.refuse(f, o)
 	}
 	return f == nil
+}
+
+// refuse observes that the target cannot be asked. Inlined it would take the stack of every check.
+//
+//go:noinline
+func (j *job) refuse(f *failure, o *check.Observation) {
+	j.observe(result{deciding: &attempt{failure: f}}, o)
 }
 
 // endedBefore reports whether the caller gave up before the budget was used. It compares

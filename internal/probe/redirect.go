@@ -39,17 +39,22 @@ func nextPlace(from *place, h head) (*place, *failure) {
 	case len(location) > maxLocationBytes:
 		return nil, down(kind, "bad_location", "the redirect's target is too long")
 	}
-	u, err := from.url.Resolve(location)
-	if err == nil {
-		err = check.CheckHost(u)
-	}
-	if scheme, other := errors.AsType[weburl.SchemeError](err); other {
-		return nil, down(kind, "scheme", "no browser follows a redirect to "+string(scheme)+":")
+	p, err := new(place), error(nil)
+	if p.url, err = from.url.Resolve(location); err == nil {
+		err = check.CheckHost(p.url)
 	}
 	if err != nil {
-		return nil, down(kind, "bad_location", "the redirect's target "+err.Error())
+		return nil, badLocation(err)
 	}
-	return newPlace(u), nil
+	return p.know(), nil
+}
+
+// badLocation returns what an error of weburl says of a redirect's target.
+func badLocation(err error) *failure {
+	if scheme, other := errors.AsType[weburl.SchemeError](err); other {
+		return down(check.FailureRedirect, "scheme", "no browser follows a redirect to "+string(scheme)+":")
+	}
+	return down(check.FailureRedirect, "bad_location", "the redirect's target "+err.Error())
 }
 
 // requestState is what a check carries from hop to hop: the site's own headers, meant for

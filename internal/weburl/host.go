@@ -36,7 +36,7 @@ func isPlainName(s string) bool {
 			return false
 		}
 	}
-	return !hasPunycode(s)
+	return !strings.HasPrefix(s, "xn--") && !strings.Contains(s, ".xn--")
 }
 
 func hasPunycode(s string) bool {

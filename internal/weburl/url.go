@@ -56,16 +56,22 @@ func Parse(raw string) (URL, error) {
 }
 
 // Resolve parses a URL that a page refers to, such as the target of its redirect.
-func (u URL) Resolve(ref string) (URL, error) {
+func (u *URL) Resolve(ref string) (to URL, err error) {
 	s := clean(ref)
 	scheme, rest, ok := cutScheme(s)
 	switch {
 	case !ok:
-		return u.relative(s)
-	case scheme == u.Scheme():
-		return u.relative(rest) // as in http:page
+		scheme, rest = u.Scheme(), s
+	case scheme != u.Scheme():
+		return absolute(scheme, rest)
 	}
-	return absolute(scheme, rest)
+	// Without a scheme, or as in http:page.
+	if len(rest) > 1 && isSlash(rest[0]) && isSlash(rest[1]) {
+		return absolute(scheme, rest)
+	}
+	to = *u
+	to.turnTo(rest)
+	return to, nil
 }
 
 // Scheme returns "http" or "https".
@@ -172,12 +178,21 @@ func cutScheme(s string) (scheme, rest string, ok bool) {
 
 // absolute parses what follows the scheme. Any number of slashes may stand before the host.
 func absolute(scheme, rest string) (u URL, err error) {
+	if err = u.parse(scheme, rest); err != nil {
+		u = URL{}
+	}
+	return u, err
+}
+
+// parse is absolute in place: thousands of checks wait with the stack that this has needed, and
+// copies are most of it.
+func (u *URL) parse(scheme, rest string) (err error) {
 	switch scheme {
 	case "http":
 	case "https":
 		u.HTTPS = true
 	default:
-		return URL{}, SchemeError(scheme)
+		return SchemeError(scheme)
 	}
 	rest = strings.TrimLeft(rest, `/\`)
 	authority, page := rest, ""
@@ -189,13 +204,14 @@ func absolute(scheme, rest string) (u URL, err error) {
 	}
 	host, port := cutPort(authority)
 	if u.Host, u.Addr, err = parseHost(host); err != nil {
-		return URL{}, err
+		return err
 	}
 	if u.Port, err = parsePort(port, u.HTTPS); err != nil {
-		return URL{}, err
+		return err
 	}
 	u.Path = "/"
-	return u.turnTo(page), nil
+	u.turnTo(page)
+	return nil
 }
 
 // cutPort cuts the port off a host; "" when there is none.
@@ -244,16 +260,8 @@ func parsePort(s string, https bool) (uint16, error) {
 	return uint16(port), nil
 }
 
-// relative parses a URL without a scheme, seen from u.
-func (u URL) relative(s string) (URL, error) {
-	if len(s) > 1 && isSlash(s[0]) && isSlash(s[1]) {
-		return absolute(u.Scheme(), s)
-	}
-	return u.turnTo(s), nil
-}
-
-// turnTo returns u with another path and query on the same host.
-func (u URL) turnTo(s string) URL {
+// turnTo gives u another path and query on the same host.
+func (u *URL) turnTo(s string) {
 	s, _, _ = strings.Cut(s, "#")
 	path, query, hasQuery := strings.Cut(s, "?")
 	switch {
@@ -263,12 +271,11 @@ func (u URL) turnTo(s string) URL {
 		}
 		u.Path, u.Query = resolveDots(path), ""
 	case !hasQuery:
-		return u
+		return
 	}
 	if hasQuery {
 		u.Query = "?" + escape(query, inQuery)
 	}
-	return u
 }
 
 func isSlash(c byte) bool { return c == '/' || c == '\\' }
