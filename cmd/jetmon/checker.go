@@ -45,6 +45,7 @@ func (c *checkerCommand) Run(ctx context.Context, p *program) error {
 		return err
 	}
 	defer n.prober.Close()
+	p.collectAt(checker.GOGC)
 	p.warn(n.log, "checker")
 	warnOfLimits(n.log, c.needs())
 	if err := n.export(ctx, p, "checker", n.name); err != nil {

@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/Automattic/jetmon/checker"
 	"github.com/Automattic/jetmon/internal/check"
 	"github.com/Automattic/jetmon/internal/probe"
 )
@@ -57,8 +58,11 @@ func runClient(text string) error {
 	if err := json.Unmarshal([]byte(text), &p); err != nil {
 		return fmt.Errorf("read the plan: %w", err)
 	}
-	if p.GC != 0 {
+	switch {
+	case p.GC != 0:
 		debug.SetGCPercent(p.GC)
+	case p.Client == ours || p.Client == portable:
+		debug.SetGCPercent(checker.GOGC)
 	}
 	one, err := p.client()
 	if err != nil {

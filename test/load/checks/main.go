@@ -48,7 +48,7 @@ type plan struct {
 	Quick    bool // without the sites of the mix that fail
 	Timeout  time.Duration
 	CacheMiB int    // for sessions, 0 for the default
-	GC       int    // the client's GOGC, 0 for Go's own
+	GC       int    // the client's GOGC, 0 for the default of its kind
 	Profile  string // file for a CPU profile of the run; one of allocations is put beside it
 	Target   target
 }
@@ -113,7 +113,7 @@ func main() {
 	flag.IntVar(&amount.circle, "circle", 60_000, "TLS sites to visit in a circle, to count the sessions that are kept; 0 skips that")
 	flag.IntVar(&amount.held, "hold", 5000, "checks in flight on slow targets; 0 skips that")
 	flag.IntVar(&amount.flat, "flat", 50_000, "checks to do at the end, to show what they leave behind; 0 skips that")
-	flag.IntVar(&amount.gc, "gc", 0, "GOGC of all clients; 0 is Go's own")
+	flag.IntVar(&amount.gc, "gc", 0, "GOGC of all clients; 0 is a checker's for ours and Go's own for others")
 	profile := flag.String("profile", "", "instead of the table, write a CPU profile of -count checks to this file, and one of allocations beside it")
 	kind := flag.String("kind", plain, "kind of checks for -profile: plain, names, tls, resumed, mix, or mix, resumed")
 	client := flag.String("client", ours, "client for -profile: probe, portable, net/http, net/http, tuned, or net/http, P-256")
