@@ -68,8 +68,13 @@ func TestWhatTheAPIRefusesIsSaidBesideTheField(t *testing.T) {
 	p.forgive("status of 400")
 	p.forgive("status of 412")
 	p.press("Edit")
-	p.fill("input[name=check_interval]", "0.5")
-	p.fill("input[name=tags]", "good, B@d")
+	p.until("the form is there", `document.querySelector('input[name=tags]')`)
+	// At once, as a browser fills in what it remembers.
+	eval[bool](p, `(() => { for (const [name, value] of [['check_interval', '0.5'], ['tags', 'good, B@d']]) {
+		const e = document.querySelector('input[name=' + name + ']');
+		e.value = value;
+		e.dispatchEvent(new Event('input', { bubbles: true }));
+	} return true; })()`)
 	p.press("Save")
 	beside := func(field, want string) {
 		t.Helper()

@@ -40,7 +40,8 @@ function Filters({ filter, change, error }) {
   const [draft, setDraft] = useState(filter);
   const key = JSON.stringify(filter);
   useEffect(() => setDraft(filter), [key]);
-  const set = (name) => (e) => setDraft({ ...draft, [name]: e.currentTarget.value });
+  const put = (name, value) => setDraft((last) => ({ ...last, [name]: value }));
+  const set = (name) => (e) => put(name, e.currentTarget.value);
   const now = (name) => (e) => change({ ...draft, [name]: e.currentTarget.value.trim() });
   const text = (name) => ({ value: draft[name], onInput: set(name), onChange: now(name) });
   return html`

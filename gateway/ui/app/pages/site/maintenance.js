@@ -58,7 +58,8 @@ function Plan({ id, done }) {
   const [error, setError] = useState(null);
   const [busy, setBusy] = useState(false);
   const focus = useFormFocus(error);
-  const of = (name, field = name) => ({ field, error, value: form[name], onInput: (e) => setForm({ ...form, [name]: e.currentTarget.value }) });
+  const set = (name, value) => setForm((last) => ({ ...last, [name]: value })); // several may come before the next drawing
+  const of = (name, field = name) => ({ field, error, value: form[name], onInput: (e) => set(name, e.currentTarget.value) });
   const submit = async (event) => {
     event.preventDefault();
     setBusy(true);

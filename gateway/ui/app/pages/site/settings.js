@@ -55,8 +55,9 @@ function useEdit(site, done) {
       setBusy(false);
     }
   };
-  const of = (name) => ({ field: name, error, value: now[name], onInput: (e) => setNow({ ...now, [name]: e.currentTarget.value }) });
-  const set = (name, value) => setNow({ ...now, [name]: value });
+  // A browser that fills several fields at once does so before the next drawing: each change adds to the last.
+  const set = (name, value) => setNow((last) => ({ ...last, [name]: value }));
+  const of = (name) => ({ field: name, error, value: now[name], onInput: (e) => set(name, e.currentTarget.value) });
   return { now, error, busy, save, of, set };
 }
 
