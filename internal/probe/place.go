@@ -21,7 +21,8 @@ type place struct {
 
 // firstPlace parses the URL of a target. What cannot be asked for at all is refused.
 func firstPlace(raw string) (*place, *failure) {
-	p, err := new(place), error(nil)
+	p := new(place)
+	var err error
 	if p.url, err = check.ParseURL(raw); err != nil {
 		return nil, refusedURL(err)
 	}

@@ -39,7 +39,8 @@ func nextPlace(from *place, h head) (*place, *failure) {
 	case len(location) > maxLocationBytes:
 		return nil, down(kind, "bad_location", "the redirect's target is too long")
 	}
-	p, err := new(place), error(nil)
+	p := new(place)
+	var err error
 	if p.url, err = from.url.Resolve(location); err == nil {
 		err = check.CheckHost(p.url)
 	}

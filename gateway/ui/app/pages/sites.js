@@ -42,7 +42,7 @@ function Filters({ filter, change, error }) {
   useEffect(() => setDraft(filter), [key]);
   const put = (name, value) => setDraft((last) => ({ ...last, [name]: value }));
   const set = (name) => (e) => put(name, e.currentTarget.value);
-  const now = (name) => (e) => change({ ...draft, [name]: e.currentTarget.value.trim() });
+  const now = (name) => (e) => change({ [name]: e.currentTarget.value.trim() });
   const text = (name) => ({ value: draft[name], onInput: set(name), onChange: now(name) });
   return html`
     <form class="fields" role="search" aria-label="Find sites" onSubmit=${(e) => { e.preventDefault(); change(draft); }}>
